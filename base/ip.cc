@@ -1,0 +1,97 @@
+#include "base/ip.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace lazymesh {
+namespace {
+
+constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+Error not_an_address(std::string_view text) {
+  return Error{Code::kInvalidArgument, "'" + std::string(text) + "' is not an IP address"};
+}
+
+}  // namespace
+
+Result<IpAddress> IpAddress::parse(std::string_view text) {
+  char buffer[INET6_ADDRSTRLEN];
+  if (text.empty() || text.size() >= sizeof(buffer)) return tl::unexpected(not_an_address(text));
+  std::memcpy(buffer, text.data(), text.size());
+  buffer[text.size()] = '\0';
+  std::array<std::uint8_t, 4> four{};
+  if (inet_pton(AF_INET, buffer, four.data()) == 1) return v4(four);
+  std::array<std::uint8_t, 16> sixteen{};
+  if (inet_pton(AF_INET6, buffer, sixteen.data()) == 1) return v6(sixteen);
+  return tl::unexpected(not_an_address(text));
+}
+
+IpAddress IpAddress::v4(std::array<std::uint8_t, 4> bytes) {
+  IpAddress address;
+  std::copy(bytes.begin(), bytes.end(), address.bytes_.begin());
+  return address;
+}
+
+IpAddress IpAddress::v6(std::array<std::uint8_t, 16> bytes) {
+  if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes.begin())) {
+    return v4({bytes[12], bytes[13], bytes[14], bytes[15]});
+  }
+  IpAddress address;
+  address.v4_ = false;
+  address.bytes_ = bytes;
+  return address;
+}
+
+bool IpAddress::is_loopback() const {
+  if (v4_) return bytes_[0] == 127;
+  return std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto b) { return b == 0; }) &&
+         bytes_[15] == 1;
+}
+
+bool IpAddress::is_link_local() const {
+  if (v4_) return bytes_[0] == 169 && bytes_[1] == 254;
+  return bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
+}
+
+bool IpAddress::is_unspecified() const {
+  return std::all_of(bytes_.begin(), bytes_.end(), [](auto b) { return b == 0; });
+}
+
+std::string_view IpAddress::bytes() const {
+  return {reinterpret_cast<const char*>(bytes_.data()), v4_ ? 4U : 16U};
+}
+
+std::string IpAddress::to_string() const {
+  char buffer[INET6_ADDRSTRLEN];
+  inet_ntop(v4_ ? AF_INET : AF_INET6, bytes_.data(), buffer, sizeof(buffer));
+  return buffer;
+}
+
+Result<SocketAddress> SocketAddress::parse(std::string_view text) {
+  const auto colon = text.rfind(':');
+  std::uint16_t port = 0;
+  if (colon != std::string_view::npos) {
+    const auto digits = text.substr(colon + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (error == std::errc() && end == digits.data() + digits.size()) {
+      auto host = text.substr(0, colon);
+      const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+      if (bracketed) host = host.substr(1, host.size() - 2);
+      if (auto ip = IpAddress::parse(host); ip && ip->is_v4() != bracketed) {
+        return SocketAddress{*ip, port};
+      }
+    }
+  }
+  return fail(Code::kInvalidArgument,
+              "'" + std::string(text) + "' is not ADDRESS:PORT (an IPv6 address goes in brackets)");
+}
+
+std::string SocketAddress::to_string() const {
+  const auto host = ip.to_string();
+  return (ip.is_v4() ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
+}  // namespace lazymesh
