@@ -15,8 +15,9 @@ class Registry;
 
 namespace lazymesh::als {
 
-/// Receives access logs over `envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs`, from egresses and from
-/// real Envoys, and hands them on as observations. Owns nothing of the mesh: who may report what is the sink's affair.
+/// Receives access logs over `envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs`, from
+/// egresses and from real Envoys, and hands them on as observations. Owns nothing of the mesh: who
+/// may report what is the sink's affair.
 class Receiver {
  public:
   /// Called on a gRPC thread, a whole message at a time; must not block (post it).

@@ -1,7 +1,6 @@
 #include "base/admin_server.h"
 
-#include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
+#include <chrono>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -14,7 +13,8 @@
 #include <boost/beast/http.hpp>
 #include <boost/json.hpp>
 #include <boost/url/parse.hpp>
-#include <chrono>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
 
 #include "base/completion.h"
 
@@ -148,9 +148,8 @@ Result<std::unique_ptr<AdminServer>> AdminServer::listen(asio::io_context& conte
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) {
-    return fail(Code::kUnavailable,
-                "admin listener " + address.to_string() + ": " + error.message() +
-                    "; give another address with --admin");
+    return fail(Code::kUnavailable, "admin listener " + address.to_string() + ": " +
+                                        error.message() + "; give another address with --admin");
   }
   return std::make_unique<Server>(context, std::move(acceptor));
 }

@@ -32,13 +32,13 @@ struct AdminResponse {
 
 using AdminHandler = std::function<AdminResponse(const AdminRequest&)>;
 
-/// The operator's HTTP listener of a program: GET and HEAD only, one handler a path, everything on the thread that
-/// runs `context`. Limits: 64 connections at once (more are closed), 10 s to send a request, 8 KiB of request.
-/// Unknown paths are answered 404 with the list of known ones.
+/// The operator's HTTP listener of a program: GET and HEAD only, one handler a path, everything on
+/// the thread that runs `context`. Limits: 64 connections at once (more are closed), 10 s to send a
+/// request, 8 KiB of request. Unknown paths are answered 404 with the list of known ones.
 class AdminServer {
  public:
-  /// Bind and start to accept. kUnavailable, naming the address, if it cannot be bound; the port is never shared
-  /// with another process.
+  /// Bind and start to accept. kUnavailable, naming the address, if it cannot be bound; the port is
+  /// never shared with another process.
   static Result<std::unique_ptr<AdminServer>> listen(boost::asio::io_context& context,
                                                      const SocketAddress& address);
   virtual ~AdminServer() = default;
@@ -50,8 +50,10 @@ class AdminServer {
   virtual void close() = 0;
 };
 
-/// What every program of ours serves: `/healthz` (200 while the loop runs), `/readyz` (200 or 503, JSON
-/// `{"ready","missing","warnings"}`), `/metrics` (Prometheus text). The references must outlive the server.
+/// What every program of ours serves: `/healthz` (200 while the loop runs), `/readyz` (200 or 503,
+/// JSON
+/// `{"ready","missing","warnings"}`), `/metrics` (Prometheus text). The references must outlive the
+/// server.
 void add_standard_routes(AdminServer& server, const Readiness& readiness,
                          const prometheus::Registry& metrics);
 

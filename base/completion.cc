@@ -1,8 +1,8 @@
 #include "base/completion.h"
 
-#include <spdlog/spdlog.h>
-
 #include <atomic>
+
+#include <spdlog/spdlog.h>
 
 namespace lazymesh {
 namespace {

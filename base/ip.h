@@ -10,8 +10,8 @@
 
 namespace lazymesh {
 
-/// An IPv4 or IPv6 address, 17 bytes, without a port. An IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) is kept as
-/// the IPv4 address it means, so that one peer has one address.
+/// An IPv4 or IPv6 address, 17 bytes, without a port. An IPv4-mapped IPv6 address (RFC
+/// 4291, 2.5.5.2) is kept as the IPv4 address it means, so that one peer has one address.
 class IpAddress {
  public:
   IpAddress() = default;

@@ -7,8 +7,8 @@
 
 namespace lazymesh {
 
-/// What a program still waits for before it may serve, and what is wrong although it serves. `/readyz` prints both
-/// by name. Safe from any thread.
+/// What a program still waits for before it may serve, and what is wrong although it serves.
+/// `/readyz` prints both by name. Safe from any thread.
 class Readiness {
   struct State;
 
@@ -33,7 +33,8 @@ class Readiness {
 
   /// Not ready while the token lives: "registry: not loaded yet".
   [[nodiscard]] Token block(std::string reason);
-  /// Ready, but degraded while the token lives: "registry: mesh.yaml:12: …; the last good one is in force".
+  /// Ready, but degraded while the token lives: "registry: mesh.yaml:12: …; the last good one is in
+  /// force".
   [[nodiscard]] Token warn(std::string reason);
 
   std::vector<std::string> blockers() const;

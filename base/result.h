@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+
 #include <tl/expected.hpp>
 
 namespace lazymesh {
@@ -24,7 +25,8 @@ enum class Origin { kLocal, kDownstream, kUpstream, kControlPlane };
 /// Whether the same operation may be tried again without asking anybody.
 enum class Retry { kNever, kSafe };
 
-/// A failure as a value. The message is one line that names the place and, where there is one, the remedy.
+/// A failure as a value. The message is one line that names the place and, where there is one, the
+/// remedy.
 struct Error {
   Code code = Code::kInternal;
   std::string message;

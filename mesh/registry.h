@@ -1,13 +1,13 @@
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
-
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <absl/container/flat_hash_map.h>
 
 #include "base/ip.h"
 #include "base/result.h"
@@ -34,9 +34,11 @@ struct MeshSettings {
   OutboundPolicy outbound = OutboundPolicy::kRegistryOnly;
   LazyMode default_lazy = LazyMode::kDisabled;  ///< of namespaces without the label
   std::vector<SocketAddress> egress;            ///< where sidecars reach the egress
-  /// Who may report access logs for others, by the peer address of its connection; the egress's addresses if empty.
+  /// Who may report access logs for others, by the peer address of its connection; the egress's
+  /// addresses if empty.
   std::vector<IpAddress> reporters;
-  /// Bound shape only: believe the PROXY header's *destination* (the workload's loopback address) as the source.
+  /// Bound shape only: believe the PROXY header's *destination* (the workload's loopback address)
+  /// as the source.
   bool trust_bound_addresses = false;
   bool operator==(const MeshSettings&) const = default;
 };
@@ -49,9 +51,9 @@ struct RegistryContent {
   std::vector<WorkloadPtr> workloads;
 };
 
-/// The services, endpoints and workloads that exist, at one moment: immutable, safe from any thread. Successive
-/// registries share the Service and Workload objects that did not change, so that a change is found by comparing
-/// pointers.
+/// The services, endpoints and workloads that exist, at one moment: immutable, safe from any
+/// thread. Successive registries share the Service and Workload objects that did not change, so
+/// that a change is found by comparing pointers.
 class Registry {
  public:
   /// An endpoint found by its address.
@@ -60,8 +62,9 @@ class Registry {
     const Endpoint* endpoint;
   };
 
-  /// Index and check: duplicate namespaces, hosts, workloads; a VIP or a workload address claimed twice;
-  /// an endpoint for a port the service lacks; a service in an unknown namespace. kInvalidArgument names the first.
+  /// Index and check: duplicate namespaces, hosts, workloads; a VIP or a workload address claimed
+  /// twice; an endpoint for a port the service lacks; a service in an unknown namespace.
+  /// kInvalidArgument names the first.
   static Result<std::shared_ptr<const Registry>> build(RegistryContent content);
   static std::shared_ptr<const Registry> empty();
 
@@ -80,15 +83,17 @@ class Registry {
   WorkloadPtr find_workload(const WorkloadId& id) const;
   WorkloadPtr find_workload(const IpAddress& address) const;
 
-  /// The service that a caller in `from_namespace` means by `host` (already without a port): any case, a trailing
-  /// dot, `svc`, `svc.ns`, `svc.ns.svc`, the full name, or a VIP as text. Null if there is none or it is not visible.
+  /// The service that a caller in `from_namespace` means by `host` (already without a port): any
+  /// case, a trailing dot, `svc`, `svc.ns`, `svc.ns.svc`, the full name, or a VIP as text. Null if
+  /// there is none or it is not visible.
   ServicePtr resolve(std::string_view host, std::string_view from_namespace) const;
 
-  /// Enabled, observed or disabled: the workload's label, else its namespace's, else the mesh's default.
+  /// Enabled, observed or disabled: the workload's label, else its namespace's, else the mesh's
+  /// default.
   LazyMode lazy_mode(const Workload& workload) const;
 
-  /// All names by which callers in `from_namespace` may call the service, in lower case, the full one first, VIPs
-  /// last: what resolve() accepts and a virtual host's domains say.
+  /// All names by which callers in `from_namespace` may call the service, in lower case, the full
+  /// one first, VIPs last: what resolve() accepts and a virtual host's domains say.
   std::vector<std::string> names_of(const Service& service, std::string_view from_namespace) const;
 
  private:

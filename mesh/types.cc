@@ -39,8 +39,8 @@ Result<Enum> value_of(const Names<Enum, N>& names, std::string_view text, std::s
     if (name == text) return value;
     known.append(known.empty() ? "" : ", ").append(name);
   }
-  return fail(Code::kInvalidArgument, "'" + std::string(text) + "' is no " + std::string(what) +
-                                          "; there are " + known);
+  return fail(Code::kInvalidArgument,
+              "'" + std::string(text) + "' is no " + std::string(what) + "; there are " + known);
 }
 
 }  // namespace
@@ -62,8 +62,8 @@ Result<LazyMode> parse_lazy_mode(std::string_view text) {
 Result<Reason> parse_reason(std::string_view text) { return value_of(kReasons, text, "reason"); }
 
 bool Endpoint::operator==(const Endpoint& other) const {
-  const bool same_locality = locality == other.locality ||
-                             (locality && other.locality && *locality == *other.locality);
+  const bool same_locality =
+      locality == other.locality || (locality && other.locality && *locality == *other.locality);
   return same_locality && address == other.address && service_port == other.service_port &&
          health == other.health && weight == other.weight;
 }

@@ -11,15 +11,15 @@
 #include "base/clock.h"
 #include "base/ip.h"
 
-/// The words of the mesh as plain types: no I/O, no threads. Everything here is a value; what is shared is
-/// immutable.
+/// The words of the mesh as plain types: no I/O, no threads. Everything here is a value; what is
+/// shared is immutable.
 namespace lazymesh::mesh {
 
 /// Labels of namespaces and workloads.
 using Labels = std::map<std::string, std::string, std::less<>>;
 
-/// The label by which laziness is switched, on a namespace or (winning over it) on a workload: `enabled`, `observe`
-/// or `disabled`.
+/// The label by which laziness is switched, on a namespace or (winning over it) on a workload:
+/// `enabled`, `observe` or `disabled`.
 inline constexpr std::string_view kLazyLabel = "lazymesh.io/lazy";
 
 /// How a workload's sidecar is treated.
@@ -29,7 +29,8 @@ enum class LazyMode {
   kEnabled,   ///< told about its scope only
 };
 
-/// The application protocol of a service port, as Istio names it (the port's `appProtocol` or its name's prefix).
+/// The application protocol of a service port, as Istio names it (the port's `appProtocol` or its
+/// name's prefix).
 enum class Protocol { kTcp, kTls, kHttp, kHttp2, kGrpc };
 
 /// Whether requests on such a port are routed by host (HTTP) rather than by address.
@@ -54,7 +55,8 @@ struct Port {
 
 enum class Health : std::uint8_t { kHealthy, kUnhealthy, kDraining, kDegraded };
 
-/// Where an endpoint runs: `region/zone/sub_zone`, any suffix empty. Interned, since thousands share one.
+/// Where an endpoint runs: `region/zone/sub_zone`, any suffix empty. Interned, since thousands
+/// share one.
 struct Locality {
   std::string region;
   std::string zone;
@@ -74,21 +76,25 @@ struct Endpoint {
 
 /// A service of the registry.
 struct Service {
-  std::string host;        ///< fully qualified, lower case, no trailing dot: reviews.shop.svc.cluster.local
+  std::string
+      host;  ///< fully qualified, lower case, no trailing dot: reviews.shop.svc.cluster.local
   std::string namespace_;  ///< whose it is
   std::vector<IpAddress> vips;
   std::vector<Port> ports;
-  /// Namespaces that may see it: names, `.` (its own), `*` (all). Empty is all, as Istio's default exportTo.
+  /// Namespaces that may see it: names, `.` (its own), `*` (all). Empty is all, as Istio's default
+  /// exportTo.
   std::vector<std::string> export_to;
   std::vector<Endpoint> endpoints;
-  /// envoy.config.route.v3.RouteConfiguration, serialized, as the user wrote it; empty where there is none. Passed on
-  /// unchanged to sidecar and egress, so that the first answer equals the second.
+  /// envoy.config.route.v3.RouteConfiguration, serialized, as the user wrote it; empty where there
+  /// is none. Passed on unchanged to sidecar and egress, so that the first answer equals the
+  /// second.
   std::string routes;
-  /// envoy.config.cluster.v3.Cluster, serialized, as the user wrote it; empty where there is none. Its fields are
-  /// merged over those Lazymesh would send for each port of the service.
+  /// envoy.config.cluster.v3.Cluster, serialized, as the user wrote it; empty where there is none.
+  /// Its fields are merged over those Lazymesh would send for each port of the service.
   std::string cluster;
-  /// Hosts of the services that `routes` sends requests to (from clusters named `outbound|port|subset|host`),
-  /// sorted, without its own. Wherever this service is in scope, they are, as `derived`.
+  /// Hosts of the services that `routes` sends requests to (from clusters named
+  /// `outbound|port|subset|host`), sorted, without its own. Wherever this service is in scope, they
+  /// are, as `derived`.
   std::vector<std::string> route_hosts;
 
   bool operator==(const Service&) const = default;
@@ -154,7 +160,8 @@ struct Dependency {
   bool operator==(const Dependency&) const = default;
 };
 
-/// The name that a service port's cluster, endpoints and routes carry, as Istio's: `outbound|9080||host`.
+/// The name that a service port's cluster, endpoints and routes carry, as Istio's:
+/// `outbound|9080||host`.
 std::string cluster_name(std::string_view host, std::uint16_t port, std::string_view subset = {});
 
 /// The parts of such a name; nullopt-like: an empty host if `name` is no such name.

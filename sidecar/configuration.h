@@ -8,7 +8,8 @@
 #include "mesh/registry.h"
 #include "sidecar/resource.h"
 
-/// What one sidecar is told: pure functions from the mesh's words to Envoy resources. No I/O, no state, any thread.
+/// What one sidecar is told: pure functions from the mesh's words to Envoy resources. No I/O, no
+/// state, any thread.
 namespace lazymesh::sidecar {
 
 /// Names that sidecars, egress and controller agree on.
@@ -20,7 +21,8 @@ inline constexpr std::string_view kOutboundRoutes = "outbound-http";
 inline constexpr std::uint16_t kOutboundPort = 15001;
 inline constexpr std::uint16_t kInboundPort = 15006;
 
-/// Resources of one service port, the same for every sidecar and for the egress: `outbound|port||host`.
+/// Resources of one service port, the same for every sidecar and for the egress:
+/// `outbound|port||host`.
 ResourcePtr cluster_of(const mesh::Service& service, const mesh::Port& port);
 ResourcePtr endpoints_of(const mesh::Service& service, const mesh::Port& port);
 /// The user's routes under the port's name, for the egress; null if the service has none.
@@ -36,28 +38,33 @@ struct Subject {
 /// Clusters that do not belong to a service: the egress (lazy sidecars), pass-through, inbound.
 std::vector<ResourcePtr> base_clusters(const Subject& subject);
 
-/// The listeners. `services` are those whose clusters the sidecar already has (make before break), ascending by host.
-std::vector<ResourcePtr> listeners(const Subject& subject, std::span<const mesh::ServicePtr> services);
+/// The listeners. `services` are those whose clusters the sidecar already has (make before break),
+/// ascending by host.
+std::vector<ResourcePtr> listeners(const Subject& subject,
+                                   std::span<const mesh::ServicePtr> services);
 
 /// The one route configuration, kOutboundRoutes, made by joining virtual hosts in the wire format.
-ResourcePtr route_configuration(const Subject& subject,
-                                std::span<const mesh::ServicePtr> services);
+ResourcePtr route_configuration(const Subject& subject, std::span<const mesh::ServicePtr> services);
 
-/// One VirtualHost of the route configuration, serialized: worth caching by (service, caller namespace).
+/// One VirtualHost of the route configuration, serialized: worth caching by (service, caller
+/// namespace).
 std::string virtual_host(const mesh::Registry& registry, const mesh::Service& service,
                          std::string_view from_namespace);
 
-/// Whether two things that must agree do: every cluster that listeners and routes name is among `clusters`, every
-/// EDS cluster has endpoints, every RDS name a route configuration, no name twice. An empty string if consistent, else
-/// the first contradiction. Runs in debug builds and in every test.
-std::string contradiction(std::span<const ResourcePtr> clusters, std::span<const ResourcePtr> endpoints,
-                          std::span<const ResourcePtr> listeners, std::span<const ResourcePtr> routes);
+/// Whether two things that must agree do: every cluster that listeners and routes name is among
+/// `clusters`, every EDS cluster has endpoints, every RDS name a route configuration, no name
+/// twice. An empty string if consistent, else the first contradiction. Runs in debug builds and in
+/// every test.
+std::string contradiction(std::span<const ResourcePtr> clusters,
+                          std::span<const ResourcePtr> endpoints,
+                          std::span<const ResourcePtr> listeners,
+                          std::span<const ResourcePtr> routes);
 
 /// What a sidecar is started with.
 struct BootstrapOptions {
-  SocketAddress controller;        ///< the controller's gRPC address
-  SocketAddress admin;             ///< Envoy's own admin listener
-  bool delta = true;               ///< delta xDS, else state of the world
+  SocketAddress controller;  ///< the controller's gRPC address
+  SocketAddress admin;       ///< Envoy's own admin listener
+  bool delta = true;         ///< delta xDS, else state of the world
 };
 
 /// An Envoy bootstrap for the workload, as JSON.

@@ -1,12 +1,12 @@
 #include "sidecar/resource.h"
 
+#include <cstdio>
+#include <utility>
+
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/message.h>
 #include <xxhash.h>
-
-#include <cstdio>
-#include <utility>
 
 namespace lazymesh::sidecar {
 
@@ -31,7 +31,8 @@ ResourcePtr make_resource(ResourceType type, std::string name,
 
 ResourcePtr make_resource(ResourceType type, std::string name, std::string body) {
   const auto version = content_hash(body);
-  return std::make_shared<const Resource>(Resource{type, std::move(name), version, std::move(body)});
+  return std::make_shared<const Resource>(
+      Resource{type, std::move(name), version, std::move(body)});
 }
 
 std::string version_text(std::uint64_t version) {

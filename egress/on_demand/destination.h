@@ -17,7 +17,8 @@ namespace lazymesh::egress {
 struct CallerKey {
   IpAddress peer;
   IpAddress source;
-  /// The PROXY header's destination where it is a loopback address (bound sidecars), else unspecified (0.0.0.0).
+  /// The PROXY header's destination where it is a loopback address (bound sidecars), else
+  /// unspecified (0.0.0.0).
   IpAddress bound;
 
   auto operator<=>(const CallerKey&) const = default;
@@ -35,9 +36,9 @@ using CallerPtr = std::shared_ptr<const Caller>;
 /// Identifies a destination as one caller's namespace names it (DestinationQuery in the same file).
 struct DestinationKey {
   std::string caller_namespace;
-  std::string host;       ///< the authority without its port, lower case; empty for raw TCP
-  IpAddress address;      ///< the original destination's, where `host` is empty
-  std::uint16_t port = 0; ///< the original destination's
+  std::string host;        ///< the authority without its port, lower case; empty for raw TCP
+  IpAddress address;       ///< the original destination's, where `host` is empty
+  std::uint16_t port = 0;  ///< the original destination's
 
   auto operator<=>(const DestinationKey&) const = default;
   template <class H>
@@ -70,11 +71,12 @@ struct Destination {
   std::uint16_t port = 0;
   mesh::Protocol protocol = mesh::Protocol::kHttp;
   Discovery discovery = Discovery::kEds;
-  UpstreamClusterPtr cluster;                     ///< where requests go that no route sends elsewhere
-  std::shared_ptr<const RouteTable> routes;       ///< null: the host has no routes of its own
-  std::vector<UpstreamClusterPtr> route_clusters; ///< those that `routes` names, by name ascending
-  /// When a loop last used it, in steady-clock seconds: written by loops (relaxed), read by the on-demand client, which
-  /// lets go of idle destinations. Shared by successive snapshots of one destination.
+  UpstreamClusterPtr cluster;                ///< where requests go that no route sends elsewhere
+  std::shared_ptr<const RouteTable> routes;  ///< null: the host has no routes of its own
+  std::vector<UpstreamClusterPtr> route_clusters;  ///< those that `routes` names, by name ascending
+  /// When a loop last used it, in steady-clock seconds: written by loops (relaxed), read by the
+  /// on-demand client, which lets go of idle destinations. Shared by successive snapshots of one
+  /// destination.
   std::shared_ptr<std::atomic<std::int64_t>> last_used;
 };
 using DestinationPtr = std::shared_ptr<const Destination>;

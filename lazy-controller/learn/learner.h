@@ -12,8 +12,8 @@
 
 namespace lazymesh::learn {
 
-/// The dependencies of all workloads, and what follows from them. Pure: told what happened, it says what to do. Lives
-/// on the control thread.
+/// The dependencies of all workloads, and what follows from them. Pure: told what happened, it says
+/// what to do. Lives on the control thread.
 class Learner {
  public:
   struct Limits {
@@ -22,11 +22,12 @@ class Learner {
 
   /// Why an observation taught nothing, for metrics.
   enum class Ignored {
-    kReporterNotTrusted,   ///< the stream's peer may not report for this source
-    kUnknownSource,        ///< no workload has the source address, or peer and source are not of the same one
-    kUnknownDestination,   ///< outside the registry, or never reached
-    kNotVisible,           ///< exportTo
-    kNotLearning,          ///< the workload's mode is disabled
+    kReporterNotTrusted,  ///< the stream's peer may not report for this source
+    kUnknownSource,  ///< no workload has the source address, or peer and source are not of the same
+                     ///< one
+    kUnknownDestination,  ///< outside the registry, or never reached
+    kNotVisible,          ///< exportTo
+    kNotLearning,         ///< the workload's mode is disabled
     kLimit,
   };
 
@@ -38,18 +39,20 @@ class Learner {
 
   explicit Learner(Limits limits) : limits_(limits) {}
 
-  /// A new registry is in force. Dependencies on what it lacks are kept (they may come back) but are in no scope.
+  /// A new registry is in force. Dependencies on what it lacks are kept (they may come back) but
+  /// are in no scope.
   void set_registry(std::shared_ptr<const mesh::Registry> registry);
   /// At start, from the store.
   void restore(std::vector<mesh::Dependency> dependencies);
 
   Outcome observe(WallTime now, const als::Reporter& reporter, const als::Observation& observation);
 
-  /// The dependencies whose count or last_seen moved since the last call: to be written now and then.
+  /// The dependencies whose count or last_seen moved since the last call: to be written now and
+  /// then.
   std::vector<mesh::Dependency> take_touched();
 
-  /// The services that the workload is told about, ascending by host: those it depends on and, transitively, those
-  /// their routes lead to.
+  /// The services that the workload is told about, ascending by host: those it depends on and,
+  /// transitively, those their routes lead to.
   std::vector<mesh::ServicePtr> scope_of(const mesh::Workload& workload) const;
 
   /// All dependencies, by key; those that follow from routes as `derived`.

@@ -24,13 +24,15 @@ class Store {
 
   /// All dependencies; blocks, for start-up only.
   virtual Result<std::vector<mesh::Dependency>> load() = 0;
-  /// Insert or update, in order of the calls; returns at once. Writes are gathered into transactions.
+  /// Insert or update, in order of the calls; returns at once. Writes are gathered into
+  /// transactions.
   virtual void save(std::vector<mesh::Dependency> dependencies, Committed committed) = 0;
   virtual void remove(std::vector<mesh::DependencyKey> keys, Committed committed) = 0;
 };
 
-/// SQLite in WAL mode at `path`; made if it is not there, its schema migrated if it is old. Errors name the path: not
-/// a database, not writable, held by another controller, a schema of a newer release.
+/// SQLite in WAL mode at `path`; made if it is not there, its schema migrated if it is old. Errors
+/// name the path: not a database, not writable, held by another controller, a schema of a newer
+/// release.
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path, prometheus::Registry& metrics);
 
 }  // namespace lazymesh::store

@@ -17,10 +17,11 @@ class Registry;
 
 namespace lazymesh::registry {
 
-/// Keeps a registry in step with a mesh file: loads it, watches it (inotify, also through renames and symlinks as
-/// editors and ConfigMaps make them), and calls `changed` with each new registry. A broken edit is logged, counted and
-/// shown on /readyz as a warning with file, line and reason, and the last good registry stays in force. While no good
-/// registry was ever read, the program is not ready. Everything happens on the context's thread.
+/// Keeps a registry in step with a mesh file: loads it, watches it (inotify, also through renames
+/// and symlinks as editors and ConfigMaps make them), and calls `changed` with each new registry. A
+/// broken edit is logged, counted and shown on /readyz as a warning with file, line and reason, and
+/// the last good registry stays in force. While no good registry was ever read, the program is not
+/// ready. Everything happens on the context's thread.
 class FileWatcher {
  public:
   using Changed = std::function<void(std::shared_ptr<const mesh::Registry>)>;
