@@ -24,3 +24,11 @@ function(lazymesh_test name)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS unit)
 endfunction()
+
+# lazymesh_fuzz(NAME SOURCES name_fuzz.cc DEPENDS target …): a libFuzzer target; its corpus is test/fuzz/corpus/NAME.
+function(lazymesh_fuzz name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(fuzz-${name} ${arg_SOURCES})
+  target_link_options(fuzz-${name} PRIVATE -fsanitize=fuzzer)
+  target_link_libraries(fuzz-${name} PRIVATE lazymesh_options ${arg_DEPENDS})
+endfunction()
