@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include <arpa/inet.h>
 
@@ -87,6 +88,19 @@ Result<SocketAddress> SocketAddress::parse(std::string_view text) {
   }
   return fail(Code::kInvalidArgument,
               "'" + std::string(text) + "' is not ADDRESS:PORT (an IPv6 address goes in brackets)");
+}
+
+Result<SocketAddress> SocketAddress::parse_grpc_peer(std::string_view text) {
+  constexpr std::string_view kV4 = "ipv4:";
+  constexpr std::string_view kV6 = "ipv6:";
+  if (text.starts_with(kV4)) return parse(text.substr(kV4.size()));
+  std::string plain(text.starts_with(kV6) ? text.substr(kV6.size()) : std::string_view{});
+  for (const auto& [encoded, bracket] : {std::pair{"%5B", "["}, std::pair{"%5D", "]"}}) {
+    if (const auto at = plain.find(encoded); at != std::string::npos) plain.replace(at, 3, bracket);
+  }
+  auto parsed = parse(plain);
+  if (!parsed) return fail(Code::kInvalidArgument, "'" + std::string(text) + "' is no gRPC peer");
+  return parsed;
 }
 
 std::string SocketAddress::to_string() const {

@@ -48,6 +48,8 @@ struct SocketAddress {
 
   /// "10.0.0.1:80" or "[::1]:80".
   static Result<SocketAddress> parse(std::string_view text);
+  /// As gRPC names the peer of a call: "ipv4:10.0.0.1:80" or "ipv6:%5B::1%5D:80".
+  static Result<SocketAddress> parse_grpc_peer(std::string_view text);
   std::string to_string() const;
 
   auto operator<=>(const SocketAddress&) const = default;

@@ -40,6 +40,11 @@ struct MeshSettings {
   /// Bound shape only: believe the PROXY header's *destination* (the workload's loopback address)
   /// as the source.
   bool trust_bound_addresses = false;
+
+  /// Whether a control connection from this peer is an egress's, which may ask for any service and
+  /// report for any workload: a reporter, or the egress itself if none are named; any loopback peer
+  /// where bound addresses are trusted.
+  bool is_egress(const IpAddress& peer) const;
   bool operator==(const MeshSettings&) const = default;
 };
 
