@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
@@ -56,6 +58,10 @@ struct RegistryContent {
   std::vector<WorkloadPtr> workloads;
 };
 
+/// What Registry::build() refused, for whoever knows where it was written: the name of a namespace,
+/// a service, or a workload.
+using Culprit = std::variant<std::monostate, std::string, ServicePtr, WorkloadPtr>;
+
 /// The services, endpoints and workloads that exist, at one moment: immutable, safe from any
 /// thread. Successive registries share the Service and Workload objects that did not change, so
 /// that a change is found by comparing pointers.
@@ -67,10 +73,12 @@ class Registry {
     const Endpoint* endpoint;
   };
 
-  /// Index and check: duplicate namespaces, hosts, workloads; a VIP or a workload address claimed
-  /// twice; an endpoint for a port the service lacks; a service in an unknown namespace.
-  /// kInvalidArgument names the first.
-  static Result<std::shared_ptr<const Registry>> build(RegistryContent content);
+  /// Index and check: duplicate namespaces, hosts, workloads, ports, endpoints; a VIP or a workload
+  /// address claimed twice; an endpoint for a port the service lacks; a service or workload in an
+  /// unknown namespace, or whose host names another; two services that callers would know by one
+  /// name. kInvalidArgument names the first, and `culprit` (if not null) is what it is about.
+  static Result<std::shared_ptr<const Registry>> build(RegistryContent content,
+                                                       Culprit* culprit = nullptr);
   static std::shared_ptr<const Registry> empty();
 
   const MeshSettings& settings() const { return content_.settings; }
@@ -88,9 +96,10 @@ class Registry {
   WorkloadPtr find_workload(const WorkloadId& id) const;
   WorkloadPtr find_workload(const IpAddress& address) const;
 
-  /// The service that a caller in `from_namespace` means by `host` (already without a port): any
-  /// case, a trailing dot, `svc`, `svc.ns`, `svc.ns.svc`, the full name, or a VIP as text. Null if
-  /// there is none or it is not visible.
+  /// The service that a caller in `from_namespace` means by `host` (already without a port), in any
+  /// case: the full name (a trailing dot allowed), `svc.ns.svc`, `svc.ns`, `svc` in its own
+  /// namespace, or a VIP as text (IPv6 with brackets or without). Null if there is none or it is
+  /// not visible.
   ServicePtr resolve(std::string_view host, std::string_view from_namespace) const;
 
   /// Enabled, observed or disabled: the workload's label, else its namespace's, else the mesh's
@@ -98,19 +107,28 @@ class Registry {
   LazyMode lazy_mode(const Workload& workload) const;
 
   /// All names by which callers in `from_namespace` may call the service, in lower case, the full
-  /// one first, VIPs last: what resolve() accepts and a virtual host's domains say.
+  /// one first, VIPs last (IPv6 in brackets, as in an authority): what a virtual host's domains
+  /// say. resolve() leads from each back to the service, so no two services visible from one
+  /// namespace share a name.
   std::vector<std::string> names_of(const Service& service, std::string_view from_namespace) const;
 
  private:
+  using Index = std::uint32_t;  // into services() or workloads(), or into a service's endpoints
+
   explicit Registry(RegistryContent content) : content_(std::move(content)) {}
-  Result<void> index();
+  Result<void> index(Culprit& culprit);
+  Result<void> index_namespaces(Culprit& culprit);
+  Result<void> index_service(Index number);
+  Result<void> index_endpoints(Index number);
+  Result<void> index_workload(Index number);
+  Result<void> check_names(const Service& service) const;
+  const Namespace* find_namespace(std::string_view name) const;
 
   RegistryContent content_;
-  absl::flat_hash_map<std::string_view, ServicePtr> by_host_;
-  absl::flat_hash_map<IpAddress, const Service*> by_vip_;
-  absl::flat_hash_map<SocketAddress, std::pair<const Service*, const Endpoint*>> by_endpoint_;
-  absl::flat_hash_map<WorkloadId, WorkloadPtr> by_workload_;
-  absl::flat_hash_map<IpAddress, const Workload*> by_address_;
+  absl::flat_hash_map<std::string_view, Index> by_host_;
+  absl::flat_hash_map<IpAddress, Index> by_vip_;
+  absl::flat_hash_map<SocketAddress, std::pair<Index, Index>> by_endpoint_;
+  absl::flat_hash_map<IpAddress, Index> by_address_;
 };
 
 }  // namespace lazymesh::mesh
