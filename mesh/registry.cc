@@ -68,6 +68,15 @@ std::optional<LazyMode> labelled_mode(const Labels& labels) {
 
 }  // namespace
 
+bool MeshSettings::is_egress(const IpAddress& peer) const {
+  if (trust_bound_addresses && peer.is_loopback()) return true;
+  if (!reporters.empty()) {
+    return std::find(reporters.begin(), reporters.end(), peer) != reporters.end();
+  }
+  return std::any_of(egress.begin(), egress.end(),
+                     [&](const SocketAddress& address) { return address.ip == peer; });
+}
+
 Result<std::shared_ptr<const Registry>> Registry::build(RegistryContent content, Culprit* culprit) {
   sort_by(content.services, [](const auto& s) -> const auto& { return s->host; });
   sort_by(content.workloads, [](const auto& w) -> const auto& { return w->id; });
