@@ -1,3 +1,7 @@
+# What ./run builds when it does not need everything.
+add_custom_target(unit-tests)
+add_custom_target(fuzz-targets)
+
 # lazymesh_library(NAME SOURCES a.cc … DEPENDS target …): one folder's library.
 function(lazymesh_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
@@ -21,6 +25,7 @@ function(lazymesh_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE lazymesh_options ${arg_DEPENDS} GTest::gmock GTest::gtest_main)
+  add_dependencies(unit-tests ${name})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS unit)
 endfunction()
@@ -29,6 +34,7 @@ endfunction()
 function(lazymesh_fuzz name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(fuzz-${name} ${arg_SOURCES})
+  add_dependencies(fuzz-targets fuzz-${name})
   target_link_options(fuzz-${name} PRIVATE -fsanitize=fuzzer)
   target_link_libraries(fuzz-${name} PRIVATE lazymesh_options ${arg_DEPENDS})
 endfunction()

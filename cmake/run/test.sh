@@ -15,15 +15,18 @@ run_tests() {
   local groups="build mesh"
   if [ "$group" = all ] && [ -n "${CI:-}" ]; then groups+=" lint fuzz"; fi
   step "setup" setup "$groups"
-  step "build $preset" build "$preset"
+  # shellcheck disable=SC2046
+  step "build $preset" build "$preset" $([ "$group" = unit ] && echo unit-tests)
   use_build "$preset"
   if [ "$group" != mesh ]; then step "unit tests ($preset)" unit_tests "$preset"; fi
   if [ "$group" != unit ]; then step "mesh tests (real Envoy)" mesh_tests; fi
   if [ "$group" = all ] && [ -n "${CI:-}" ]; then
     step "lint" lint
-    step "build asan" build asan
+    step "build asan" build asan unit-tests
     step "unit tests (ASan, UBSan)" unit_tests asan
-    step "build fuzz" build fuzz
+    step "build tsan" build tsan unit-tests
+    step "unit tests (TSan)" unit_tests tsan
+    step "build fuzz" build fuzz fuzz-targets
     step "fuzz targets, 10 s each" fuzz all 10
   fi
   steps_table
