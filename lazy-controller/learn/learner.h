@@ -33,7 +33,7 @@ class Learner {
 
   struct Known {};  ///< counted, nothing to do
   struct Learned {
-    mesh::Dependency dependency;  ///< to be stored, then the workload's scope published
+    mesh::Dependency dependency;  ///< to be stored, then confirmed, then the workload's scope published
   };
   using Outcome = std::variant<Ignored, Known, Learned>;
 
@@ -46,6 +46,10 @@ class Learner {
   void restore(std::vector<mesh::Dependency> dependencies);
 
   Outcome observe(WallTime now, const als::Reporter& reporter, const als::Observation& observation);
+
+  /// These are in the store now: from here on scope_of() has them. (What a sidecar was told must outlive us, so a
+  /// dependency is in no scope before; meanwhile observations of it are Known.)
+  void confirm(const std::vector<mesh::DependencyKey>& keys);
 
   /// The dependencies whose count or last_seen moved since the last call: to be written now and
   /// then.
