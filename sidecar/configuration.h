@@ -47,9 +47,14 @@ std::vector<ResourcePtr> listeners(const Subject& subject,
 ResourcePtr route_configuration(const Subject& subject, std::span<const mesh::ServicePtr> services);
 
 /// One VirtualHost of the route configuration, serialized: worth caching by (service, caller
-/// namespace).
+/// namespace). Empty for a service without HTTP ports.
 std::string virtual_host(const mesh::Registry& registry, const mesh::Service& service,
                          std::string_view from_namespace);
+
+/// The same from virtual hosts as virtual_host() made them (empty ones are left out), in the order
+/// of their services: for who keeps them. They hold for every mode; the fallback is added here.
+ResourcePtr join_route_configuration(const Subject& subject,
+                                     std::span<const std::string_view> virtual_hosts);
 
 /// Whether two things that must agree do: every cluster that listeners and routes name is among
 /// `clusters`, every EDS cluster has endpoints, every RDS name a route configuration, no name
