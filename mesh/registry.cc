@@ -316,9 +316,8 @@ LazyMode Registry::lazy_mode(const Workload& workload) const {
 std::vector<std::string> Registry::names_of(const Service& service,
                                             std::string_view from_namespace) const {
   std::vector<std::string> names;
-  names.reserve(5 + service.vips.size());
+  names.reserve(4 + service.vips.size());
   names.push_back(service.host);
-  names.push_back(service.host + ".");
   const auto parts = parts_of(service.host, content_.settings.cluster_domain);
   if (!parts.name.empty()) {
     const std::string_view host = service.host;

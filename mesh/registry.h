@@ -107,9 +107,9 @@ class Registry {
   LazyMode lazy_mode(const Workload& workload) const;
 
   /// All names by which callers in `from_namespace` may call the service, in lower case, the full
-  /// one first, VIPs last (IPv6 in brackets, as in an authority): what a virtual host's domains
-  /// say. resolve() leads from each back to the service, so no two services visible from one
-  /// namespace share a name.
+  /// one first, VIPs last (IPv6 in brackets, as in an authority), without the absolute form (the
+  /// full name and a dot). resolve() leads from each back to the service, so no two services
+  /// visible from one namespace share a name.
   std::vector<std::string> names_of(const Service& service, std::string_view from_namespace) const;
 
  private:

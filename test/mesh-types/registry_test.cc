@@ -164,13 +164,12 @@ TEST(Registry, NamesBeginWithTheFullOneAndEndWithVips) {
   mesh.services[0].vips = {ip("10.96.0.5"), ip("2001:db8::5")};
   const auto registry = mesh.build();
   const auto& reviews = *registry->services()[0];
-  EXPECT_THAT(
-      registry->names_of(reviews, "shop"),
-      ElementsAre("reviews.shop.svc.cluster.local", "reviews.shop.svc.cluster.local.",
-                  "reviews.shop.svc", "reviews.shop", "reviews", "10.96.0.5", "[2001:db8::5]"));
+  EXPECT_THAT(registry->names_of(reviews, "shop"),
+              ElementsAre("reviews.shop.svc.cluster.local", "reviews.shop.svc", "reviews.shop",
+                          "reviews", "10.96.0.5", "[2001:db8::5]"));
   EXPECT_THAT(registry->names_of(reviews, "bank"),
-              ElementsAre("reviews.shop.svc.cluster.local", "reviews.shop.svc.cluster.local.",
-                          "reviews.shop.svc", "reviews.shop", "10.96.0.5", "[2001:db8::5]"));
+              ElementsAre("reviews.shop.svc.cluster.local", "reviews.shop.svc", "reviews.shop",
+                          "10.96.0.5", "[2001:db8::5]"));
 }
 
 TEST(Registry, AnExternalHostHasNoShortNames) {
@@ -178,10 +177,9 @@ TEST(Registry, AnExternalHostHasNoShortNames) {
   mesh.services = {service_of("api.example.com", "shop"),
                    service_of("pod-0.web.shop.svc.cluster.local", "shop")};
   const auto registry = mesh.build();
-  EXPECT_THAT(registry->names_of(*registry->services()[0], "shop"),
-              ElementsAre("api.example.com", "api.example.com."));
+  EXPECT_THAT(registry->names_of(*registry->services()[0], "shop"), ElementsAre("api.example.com"));
   EXPECT_THAT(registry->names_of(*registry->services()[1], "shop"),
-              ElementsAre("pod-0.web.shop.svc.cluster.local", "pod-0.web.shop.svc.cluster.local."));
+              ElementsAre("pod-0.web.shop.svc.cluster.local"));
 }
 
 TEST(Registry, TheClusterDomainDecidesWhatIsShort) {
@@ -206,6 +204,24 @@ TEST(Registry, TheWorkloadsLabelWinsOverItsNamespaces) {
   EXPECT_EQ(registry->lazy_mode(*registry->workloads()[0]), LazyMode::kDisabled);
   EXPECT_EQ(registry->lazy_mode(*registry->workloads()[1]), LazyMode::kEnabled);
   EXPECT_EQ(registry->lazy_mode(*registry->workloads()[2]), LazyMode::kObserve);
+}
+
+TEST(MeshSettings, ReportersAreTheEgressesUnlessNamed) {
+  MeshSettings settings;
+  settings.egress = {*SocketAddress::parse("10.0.0.2:15080")};
+  EXPECT_TRUE(settings.is_egress(ip("10.0.0.2")));
+  EXPECT_FALSE(settings.is_egress(ip("10.0.0.3")));
+  settings.reporters = {ip("10.0.0.3")};
+  EXPECT_TRUE(settings.is_egress(ip("10.0.0.3")));
+  EXPECT_FALSE(settings.is_egress(ip("10.0.0.2")));
+}
+
+TEST(MeshSettings, LoopbackIsAnEgressOnlyWhereBoundAddressesAreTrusted) {
+  MeshSettings settings;
+  settings.egress = {*SocketAddress::parse("127.0.0.1:15080")};
+  EXPECT_FALSE(settings.is_egress(ip("127.0.0.5")));
+  settings.trust_bound_addresses = true;
+  EXPECT_TRUE(settings.is_egress(ip("127.0.0.5")));
 }
 
 TEST(RegistryBuild, RefusesWhatIsThereTwice) {
