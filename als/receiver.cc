@@ -1,0 +1,208 @@
+#include "als/receiver.h"
+
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include <google/protobuf/arena.h>
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+#include <spdlog/spdlog.h>
+
+#include "envoy/service/accesslog/v3/als.grpc.pb.h"
+#include "grpcpp/support/proto_buffer_reader.h"
+
+#include "als/convert.h"
+
+namespace lazymesh::als {
+namespace {
+
+using envoy::service::accesslog::v3::AccessLogService;
+using envoy::service::accesslog::v3::StreamAccessLogsMessage;
+using grpc::ByteBuffer;
+using grpc::StatusCode;
+
+struct Metrics {
+  explicit Metrics(prometheus::Registry& registry)
+      : streams(gauge(registry, "lazymesh_als_receiver_streams", "Streams of access logs, open")),
+        messages(counter(registry, "lazymesh_als_receiver_messages_total", "Messages received")),
+        entries(counter(registry, "lazymesh_als_receiver_entries_total", "Entries handed on")),
+        bytes(counter(registry, "lazymesh_als_receiver_bytes_total", "Bytes of messages received")),
+        refused(prometheus::BuildCounter()
+                    .Name("lazymesh_als_receiver_refused_total")
+                    .Help("Streams, messages (their stream ends with them) and entries refused")
+                    .Register(registry)),
+        refused_streams(refused.Add({{"reason", "streams"}})),
+        refused_peer(refused.Add({{"reason", "peer"}})),
+        refused_size(refused.Add({{"reason", "message_bytes"}})),
+        refused_malformed(refused.Add({{"reason", "malformed"}})),
+        refused_entries(refused.Add({{"reason", "message_entries"}})) {}
+
+  static prometheus::Gauge& gauge(prometheus::Registry& registry, const char* name,
+                                  const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+  }
+  static prometheus::Counter& counter(prometheus::Registry& registry, const char* name,
+                                      const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
+  }
+
+  prometheus::Gauge& streams;
+  prometheus::Counter& messages;
+  prometheus::Counter& entries;
+  prometheus::Counter& bytes;
+  prometheus::Family<prometheus::Counter>& refused;
+  prometheus::Counter& refused_streams;
+  prometheus::Counter& refused_peer;
+  prometheus::Counter& refused_size;
+  prometheus::Counter& refused_malformed;
+  prometheus::Counter& refused_entries;
+};
+
+// Where messages are parsed: one arena a gRPC thread, whose first block serves one message after
+// the other without an allocation.
+class ParseArena {
+ public:
+  google::protobuf::Arena& get() { return arena_; }
+  /// Gives back what the last message needed beyond the first block.
+  void reset() { arena_.Reset(); }
+
+ private:
+  static google::protobuf::ArenaOptions options(std::vector<char>& block) {
+    google::protobuf::ArenaOptions options;
+    options.initial_block = block.data();
+    options.initial_block_size = block.size();
+    return options;
+  }
+
+  std::vector<char> block_ = std::vector<char>(64 * 1024);
+  google::protobuf::Arena arena_{options(block_)};
+};
+
+struct Context {
+  const Receiver::Sink& sink;
+  Metrics& metrics;
+  std::atomic<std::size_t>& streams;
+};
+
+// A stream that is refused at once.
+class Refusal final : public grpc::ServerReadReactor<ByteBuffer> {
+ public:
+  explicit Refusal(grpc::Status status) { Finish(std::move(status)); }
+  void OnDone() override { delete this; }
+};
+
+// One stream. gRPC calls it from one thread at a time; it deletes itself when the stream is over.
+class Stream final : public grpc::ServerReadReactor<ByteBuffer> {
+ public:
+  Stream(Context context, IpAddress peer) : context_(context) {
+    reporter_.peer = peer;
+    context_.metrics.streams.Increment();
+    StartRead(&buffer_);
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      Finish(grpc::Status::OK);
+      return;
+    }
+    const grpc::Status status = handle();
+    buffer_.Clear();
+    if (status.ok()) {
+      StartRead(&buffer_);
+    } else {
+      spdlog::warn("als: stream of {} ({}) refused: {}", reporter_.peer.to_string(),
+                   reporter_.node_id, status.error_message());
+      Finish(status);
+    }
+  }
+
+  void OnDone() override {
+    context_.metrics.streams.Decrement();
+    context_.streams.fetch_sub(1);
+    delete this;
+  }
+
+ private:
+  grpc::Status handle() {
+    Metrics& metrics = context_.metrics;
+    metrics.messages.Increment();
+    metrics.bytes.Increment(static_cast<double>(buffer_.Length()));
+    if (buffer_.Length() > Receiver::kMaxMessageBytes) {
+      metrics.refused_size.Increment();
+      return {StatusCode::RESOURCE_EXHAUSTED, "a message of " + std::to_string(buffer_.Length()) +
+                                                  " bytes; the limit is " +
+                                                  std::to_string(Receiver::kMaxMessageBytes) +
+                                                  ": lower the access logger's buffer_size_bytes"};
+    }
+    thread_local ParseArena arena;
+    auto& message = *google::protobuf::Arena::CreateMessage<StreamAccessLogsMessage>(&arena.get());
+    grpc::ProtoBufferReader reader(&buffer_);
+    const bool parsed = message.ParseFromZeroCopyStream(&reader);
+    if (parsed) hand_on(message);
+    arena.reset();
+    if (parsed) return grpc::Status::OK;
+    metrics.refused_malformed.Increment();
+    return {StatusCode::INVALID_ARGUMENT, "a message that is no StreamAccessLogsMessage"};
+  }
+
+  void hand_on(const StreamAccessLogsMessage& message) {
+    if (first_) reporter_ = to_reporter(reporter_.peer, message.identifier());
+    first_ = false;
+    auto observations = to_observations(message, Receiver::kMaxMessageEntries);
+    const std::size_t refused = entries_of(message) - observations.size();
+    context_.metrics.refused_entries.Increment(static_cast<double>(refused));
+    context_.metrics.entries.Increment(static_cast<double>(observations.size()));
+    if (!observations.empty()) context_.sink(reporter_, std::move(observations));
+  }
+
+  Context context_;
+  Reporter reporter_;
+  bool first_ = true;  // the identifier is in the first message only
+  ByteBuffer buffer_;
+};
+
+// Messages come as bytes, so that their size is known before anything is made of them.
+using RawService =
+    AccessLogService::WithRawCallbackMethod_StreamAccessLogs<AccessLogService::Service>;
+
+class GrpcReceiver final : public Receiver, private RawService {
+ public:
+  GrpcReceiver(Sink sink, prometheus::Registry& metrics)
+      : sink_(std::move(sink)), metrics_(metrics) {}
+
+  grpc::Service& service() override { return *this; }
+
+ private:
+  grpc::ServerReadReactor<ByteBuffer>* StreamAccessLogs(grpc::CallbackServerContext* context,
+                                                        ByteBuffer* response) override {
+    // An empty StreamAccessLogsResponse. (A ByteBuffer without a slice is an invalid one.)
+    const grpc::Slice nothing;
+    *response = ByteBuffer(&nothing, 1);
+    const auto peer = SocketAddress::parse_grpc_peer(context->peer());
+    if (!peer) {
+      metrics_.refused_peer.Increment();
+      return new Refusal({StatusCode::PERMISSION_DENIED, peer.error().message});
+    }
+    if (streams_.fetch_add(1) >= kMaxStreams) {
+      streams_.fetch_sub(1);
+      metrics_.refused_streams.Increment();
+      return new Refusal({StatusCode::RESOURCE_EXHAUSTED,
+                          "there are " + std::to_string(kMaxStreams) + " streams already"});
+    }
+    return new Stream({sink_, metrics_, streams_}, peer->ip);
+  }
+
+  const Sink sink_;
+  Metrics metrics_;
+  std::atomic<std::size_t> streams_{0};
+};
+
+}  // namespace
+
+std::unique_ptr<Receiver> Receiver::make(Sink sink, prometheus::Registry& metrics) {
+  return std::make_unique<GrpcReceiver>(std::move(sink), metrics);
+}
+
+}  // namespace lazymesh::als

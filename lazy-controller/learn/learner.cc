@@ -1,0 +1,256 @@
+#include "lazy-controller/learn/learner.h"
+
+#include <algorithm>
+
+#include <absl/container/flat_hash_set.h>
+
+namespace lazymesh::learn {
+namespace {
+
+using mesh::ServicePtr;
+using mesh::WorkloadPtr;
+
+// The host of an authority (RFC 3986, 3.2): without a port, an IPv6 address in its brackets.
+std::string_view host_of(std::string_view authority) {
+  if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
+  const auto colon = authority.find(':');
+  const bool one_colon = colon != std::string_view::npos && colon == authority.rfind(':');
+  return one_colon ? authority.substr(0, colon) : authority;
+}
+
+// Whether the SPIFFE id (`spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT`, as Istio's) is the
+// workload's. Which trust domains there are was decided when the certificate was accepted.
+bool is_identity_of(std::string_view spiffe_id, const mesh::Workload& workload) {
+  constexpr std::string_view kScheme = "spiffe://";
+  if (!spiffe_id.starts_with(kScheme)) return false;
+  const auto path = spiffe_id.find('/', kScheme.size());
+  if (path == std::string_view::npos) return false;
+  const std::string_view account =
+      workload.service_account.empty() ? "default" : std::string_view(workload.service_account);
+  return spiffe_id.substr(path) ==
+         std::string("/ns/").append(workload.id.namespace_).append("/sa/").append(account);
+}
+
+}  // namespace
+
+void Learner::set_registry(std::shared_ptr<const mesh::Registry> registry) {
+  registry_ = std::move(registry);
+  for (const auto& [id, state] : states_) state->scope.reset();
+}
+
+void Learner::restore(std::vector<mesh::Dependency> dependencies) {
+  for (auto& dependency : dependencies) {
+    State& state = state_of(dependency.key.source);
+    state.records.insert_or_assign(
+        std::pair{std::move(dependency.key.host), dependency.key.port},
+        Record{dependency.protocol, dependency.reason, dependency.first_seen, dependency.last_seen,
+               dependency.count, /*confirmed=*/true, /*touched=*/false});
+    state.scope.reset();
+  }
+}
+
+Learner::Outcome Learner::observe(WallTime now, const als::Reporter& reporter,
+                                  const als::Observation& observation) {
+  const auto source = source_of(reporter, observation);
+  if (!source) return source.error();
+  const mesh::WorkloadId& id = (*source)->id;
+  if (registry_->lazy_mode(**source) == mesh::LazyMode::kDisabled) return Ignored::kNotLearning;
+  const auto destination = destination_of(observation, id.namespace_);
+  if (!destination) return destination.error();
+
+  const std::pair key{std::string_view(destination->service->host), destination->port->number};
+  if (const auto found = states_.find(id); found != states_.end()) {
+    State& state = *found->second;
+    if (const auto known = state.records.find(key); known != state.records.end()) {
+      Record& record = known->second;
+      if (observation.ended) ++record.count;
+      record.last_seen = std::max(record.last_seen, now);
+      if (!record.touched) touched_.emplace_back(&state, &*known);
+      record.touched = true;
+      return Known{};
+    }
+    if (state.records.size() >= limits_.max_dependencies) return Ignored::kLimit;
+  } else if (limits_.max_dependencies == 0) {
+    return Ignored::kLimit;
+  }
+  State& state = state_of(id);
+  const auto [added, _] = state.records.emplace(
+      key, Record{destination->port->protocol, mesh::Reason::kLearned, now, now,
+                  observation.ended ? 1U : 0U, /*confirmed=*/false, /*touched=*/false});
+  return Learned{dependency_of(state, *added)};
+}
+
+void Learner::confirm(const std::vector<mesh::DependencyKey>& keys) {
+  for (const auto& key : keys) {
+    const auto state = states_.find(key.source);
+    if (state == states_.end()) continue;
+    auto& records = state->second->records;
+    const auto record = records.find(std::pair{std::string_view(key.host), key.port});
+    if (record == records.end() || record->second.confirmed) continue;
+    record->second.confirmed = true;
+    state->second->scope.reset();
+  }
+}
+
+tl::expected<WorkloadPtr, Learner::Ignored> Learner::source_of(
+    const als::Reporter& reporter, const als::Observation& observation) const {
+  const auto& settings = registry_->settings();
+  const auto workload_at = [&](const std::optional<SocketAddress>& address) {
+    return address ? registry_->find_workload(address->ip) : nullptr;
+  };
+  const bool bound = settings.trust_bound_addresses && observation.destination &&
+                     observation.destination->ip.is_loopback();
+  WorkloadPtr source = workload_at(bound ? observation.destination : observation.peer);
+
+  if (settings.is_egress(reporter.peer)) {
+    if (!source) return tl::unexpected(Ignored::kUnknownSource);
+    if (!bound && workload_at(observation.source) != source) {
+      return tl::unexpected(Ignored::kUnknownSource);
+    }
+  } else if (!source || registry_->find_workload(reporter.peer) != source) {
+    return tl::unexpected(Ignored::kReporterNotTrusted);
+  }
+  if (!observation.source_identity.empty() &&
+      !is_identity_of(observation.source_identity, *source)) {
+    return tl::unexpected(Ignored::kUnknownSource);
+  }
+  return source;
+}
+
+tl::expected<Learner::Destination, Learner::Ignored> Learner::destination_of(
+    const als::Observation& observation, std::string_view from_namespace) const {
+  const auto unknown = tl::unexpected(Ignored::kUnknownDestination);
+  if (!observation.reached_upstream) return unknown;
+  const auto port_of = [&](const ServicePtr& service, std::uint16_t port) {
+    return service ? service->find_port(port) : nullptr;
+  };
+  Destination found{nullptr, nullptr};
+  if (const auto cluster = mesh::parse_cluster_name(observation.upstream_cluster);
+      !cluster.host.empty()) {
+    found.service = registry_->find_service(cluster.host);
+    found.port = port_of(found.service, cluster.port);
+  } else if (observation.destination) {
+    // A real Envoy's pass-through: what the caller asked for, else where it went.
+    const SocketAddress& address = *observation.destination;
+    if (!observation.authority.empty()) {
+      found.service = registry_->resolve(host_of(observation.authority), from_namespace);
+      found.port = port_of(found.service, address.port);
+    }
+    if (found.port == nullptr) {
+      found.service = registry_->find_vip(address);
+      found.port = port_of(found.service, address.port);
+    }
+    if (found.port == nullptr) {
+      if (const auto match = registry_->find_endpoint(address)) {
+        found.service = match->service;
+        found.port = port_of(found.service, match->endpoint->service_port);
+      }
+    }
+  }
+  if (found.port == nullptr) return unknown;
+  if (!found.service->visible_from(from_namespace)) return tl::unexpected(Ignored::kNotVisible);
+  return found;
+}
+
+std::vector<mesh::Dependency> Learner::take_touched() {
+  std::vector<mesh::Dependency> dependencies;
+  dependencies.reserve(touched_.size());
+  for (const auto& [state, entry] : touched_) {
+    entry->second.touched = false;
+    dependencies.push_back(dependency_of(*state, *entry));
+  }
+  touched_.clear();
+  return dependencies;
+}
+
+std::vector<ServicePtr> Learner::scope_of(const mesh::Workload& workload) const {
+  const auto found = states_.find(workload.id);
+  if (found == states_.end()) return {};
+  const State& state = *found->second;
+  if (!state.scope) {
+    auto& scope = state.scope.emplace();
+    for (auto& reached : reached_from(state)) scope.push_back(std::move(reached.service));
+    std::sort(scope.begin(), scope.end(),
+              [](const auto& a, const auto& b) { return a->host < b->host; });
+  }
+  return *state.scope;
+}
+
+std::vector<mesh::Dependency> Learner::graph() const {
+  std::vector<mesh::Dependency> dependencies;
+  for (const auto& [id, state] : states_) {
+    for (const auto& entry : state->records) dependencies.push_back(dependency_of(*state, entry));
+    for (const auto& [service, from, derived] : reached_from(*state)) {
+      if (!derived) continue;
+      for (const auto& port : service->ports) {
+        const std::pair key{std::string_view(service->host), port.number};
+        if (state->records.contains(key)) continue;  // learned, not yet confirmed
+        dependencies.push_back({{id, service->host, port.number},
+                                port.protocol,
+                                mesh::Reason::kDerived,
+                                from->first_seen,
+                                from->last_seen,
+                                /*count=*/0});
+      }
+    }
+  }
+  std::sort(dependencies.begin(), dependencies.end(),
+            [](const auto& a, const auto& b) { return a.key < b.key; });
+  return dependencies;
+}
+
+Learner::State& Learner::state_of(const mesh::WorkloadId& id) {
+  auto& state = states_[id];
+  if (!state) state = std::make_unique<State>(id);
+  return *state;
+}
+
+// Breadth first from what is confirmed, so that what is depended on is never taken for derived.
+std::vector<Learner::Reached> Learner::reached_from(const State& state) const {
+  std::vector<Reached> reached;
+  absl::flat_hash_set<std::string_view> seen;
+  const auto reach = [&](std::string_view host, const Record* from, bool derived) {
+    auto service = registry_->find_service(host);
+    if (!service || !service->visible_from(state.id.namespace_)) return;
+    if (seen.insert(service->host).second) reached.push_back({std::move(service), from, derived});
+  };
+  for (const auto& [key, record] : state.records) {
+    if (record.confirmed) reach(key.first, &record, /*derived=*/false);
+  }
+  for (std::size_t i = 0; i < reached.size(); ++i) {
+    const auto service = reached[i].service;
+    const Record* const from = reached[i].from;
+    for (const auto& host : service->route_hosts) reach(host, from, /*derived=*/true);
+  }
+  return reached;
+}
+
+mesh::Dependency Learner::dependency_of(const State& state, const Records::value_type& entry) {
+  const auto& [key, record] = entry;
+  return {{state.id, key.first, key.second},
+          record.protocol,
+          record.reason,
+          record.first_seen,
+          record.last_seen,
+          record.count};
+}
+
+std::string_view to_string(Learner::Ignored ignored) {
+  switch (ignored) {
+    case Learner::Ignored::kReporterNotTrusted:
+      return "reporter_not_trusted";
+    case Learner::Ignored::kUnknownSource:
+      return "unknown_source";
+    case Learner::Ignored::kUnknownDestination:
+      return "unknown_destination";
+    case Learner::Ignored::kNotVisible:
+      return "not_visible";
+    case Learner::Ignored::kNotLearning:
+      return "not_learning";
+    case Learner::Ignored::kLimit:
+      return "limit";
+  }
+  return "unknown";
+}
+
+}  // namespace lazymesh::learn

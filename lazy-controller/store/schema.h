@@ -1,0 +1,16 @@
+#pragma once
+
+#include "base/result.h"
+
+namespace SQLite {
+class Database;
+}
+
+namespace lazymesh::store {
+
+/// Bring the database to the present schema, from an empty file or from any earlier one, in one
+/// transaction. An error if it is another program's or of a newer release. SQLite's own failures
+/// are thrown (SQLite::Exception).
+Result<void> migrate(SQLite::Database& database);
+
+}  // namespace lazymesh::store
