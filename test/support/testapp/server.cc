@@ -51,8 +51,11 @@ std::string address_of(const tcp::socket& socket) {
   return error ? std::string{} : endpoint.address().to_string();
 }
 
-// The last element of a comma-separated list.
-std::string last_element(std::string_view list) {
+// The last element of x-forwarded-for: what the sidecar in front of us added.
+std::string forwarded_for(const http::fields& fields) {
+  std::string_view list;
+  const auto [begin, end] = fields.equal_range("x-forwarded-for");
+  for (auto field = begin; field != end; ++field) list = field->value();
   const auto comma = list.rfind(',');
   if (comma != std::string_view::npos) list.remove_prefix(comma + 1);
   while (!list.empty() && list.front() == ' ') list.remove_prefix(1);
@@ -174,8 +177,7 @@ asio::awaitable<void> serve_http(tcp::socket socket, SharedPtr shared) {
     co_await http::async_read(stream, buffer, parser, token);
     if (error) break;
     auto request = parser.release();
-    auto peer =
-        shared->options.behind_sidecar ? last_element(request["x-forwarded-for"]) : socket_peer;
+    auto peer = shared->options.behind_sidecar ? forwarded_for(request) : socket_peer;
     const auto response = co_await answer(shared, std::move(request), std::move(peer));
     co_await http::async_write(stream, response, token);
     if (error || !response.keep_alive()) break;
