@@ -14,8 +14,20 @@ class Envoy:
         self.netns = netns
         self._start = lambda: Process(
             f"Envoy of {name}",
-            [binary, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"],
-            log, netns=netns, uid=uid)
+            [
+                binary,
+                "-c",
+                config,
+                "--concurrency",
+                "1",
+                "--disable-hot-restart",
+                "--log-level",
+                "warning",
+            ],
+            log,
+            netns=netns,
+            uid=uid,
+        )
         self.process = self._start()
 
     def restart(self):
@@ -40,22 +52,36 @@ class Envoy:
         return {stat["name"]: stat["value"] for stat in answer["stats"] if "value" in stat}
 
     def config(self, resource):
-        """The items of a config dump: dynamic_active_clusters, dynamic_listeners, dynamic_route_configs…"""
+        """The items of a config dump: dynamic_active_clusters, dynamic_listeners,
+        dynamic_route_configs…"""
         return self.get(f"/config_dump?resource={resource}").json().get("configs", [])
 
     def clusters(self):
         """Names of the clusters that it holds, the bootstrap's own included."""
-        return [cluster["name"] for cluster in self.get("/clusters?format=json").json().get("cluster_statuses", [])]
+        return [
+            cluster["name"]
+            for cluster in self.get("/clusters?format=json").json().get("cluster_statuses", [])
+        ]
 
     def listeners(self):
-        return [listener["name"] for listener in self.get("/listeners?format=json").json().get("listener_statuses", [])]
+        return [
+            listener["name"]
+            for listener in self.get("/listeners?format=json").json().get("listener_statuses", [])
+        ]
 
     def virtual_hosts(self):
-        return [virtual_host["name"] for config in self.config("dynamic_route_configs")
-                for virtual_host in config.get("route_config", {}).get("virtual_hosts", [])]
+        return [
+            virtual_host["name"]
+            for config in self.config("dynamic_route_configs")
+            for virtual_host in config.get("route_config", {}).get("virtual_hosts", [])
+        ]
 
     def counts(self):
-        """What it holds: clusters, listeners, routes (virtual hosts), and the memory that they take."""
-        return {"clusters": len(self.clusters()), "listeners": len(self.listeners()),
-                "routes": len(self.virtual_hosts()), "memory_allocated_bytes": self.memory_allocated()}
-
+        """What it holds: clusters, listeners, routes (virtual hosts), and the memory that they
+        take."""
+        return {
+            "clusters": len(self.clusters()),
+            "listeners": len(self.listeners()),
+            "routes": len(self.virtual_hosts()),
+            "memory_allocated_bytes": self.memory_allocated(),
+        }

@@ -1,4 +1,5 @@
-"""Waiting for what a real program does: poll the condition itself until a deadline, never sleep for luck."""
+"""Waiting for what a real program does: poll the condition itself until a deadline, never sleep for
+luck."""
 
 import time
 
@@ -6,9 +7,8 @@ import time
 def eventually(condition, seconds=10.0, what="the condition", interval=0.02):
     """Call `condition` until it returns something true, and return that.
 
-    What it raises (an AssertionError, a socket's error) counts as "not yet", and is the cause of the failure when the
-    deadline passes.
-    """
+    What it raises (an AssertionError, a socket's error) counts as "not yet", and is the cause of
+    the failure when the deadline passes."""
     deadline = time.monotonic() + seconds
     while True:
         cause = None
@@ -19,5 +19,7 @@ def eventually(condition, seconds=10.0, what="the condition", interval=0.02):
         except (AssertionError, OSError, ValueError, KeyError, IndexError) as error:
             cause = error
         if time.monotonic() >= deadline:
-            raise AssertionError(f"{what}: not within {seconds:g} s" + (f": {cause}" if cause else "")) from cause
+            raise AssertionError(
+                f"{what}: not within {seconds:g} s" + (f": {cause}" if cause else "")
+            ) from cause
         time.sleep(interval)

@@ -1,4 +1,5 @@
-"""A way for the user's own shell into a namespace: a listener on 127.0.0.1 whose connections go on inside."""
+"""A way for the user's own shell into a namespace: a listener on 127.0.0.1 whose connections go on
+inside."""
 
 import contextlib
 import socket
@@ -6,7 +7,8 @@ import threading
 
 
 class Forwarder:
-    """Listens on a free port of 127.0.0.1, outside, and connects each connection to `target` in `netns`."""
+    """Listens on a free port of 127.0.0.1, outside, and connects each connection to `target` in
+    `netns`."""
 
     def __init__(self, target, netns):
         self.target = target

@@ -28,7 +28,8 @@ class Response:
 
 
 class Connection:
-    """One TCP connection to `address`, opened inside `netns` (None: where the caller is) at the first request."""
+    """One TCP connection to `address`, opened inside `netns` (None: where the caller is) at the
+    first request."""
 
     def __init__(self, address, netns=None, timeout=10.0):
         self.address = address

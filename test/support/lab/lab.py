@@ -1,5 +1,6 @@
-"""One lab: the network, the controller, the egress, and pods with real sidecars. Whatever it started is gone when it is
-closed, and also when the process is killed: see process.py and netns.py."""
+"""One lab: the network, the controller, the egress, and pods with real sidecars. Whatever it
+started is gone when it is closed, and also when the process is killed: see process.py and netns.py.
+"""
 
 import contextlib
 import glob
@@ -20,7 +21,13 @@ from lab.netns import Bridge, NetNs, may_create
 from lab.process import Process, stop_all
 
 TRANSPARENT, BOUND = "transparent", "bound"
-GRPC_PORT, EGRESS_PORT, CONTROLLER_ADMIN, EGRESS_ADMIN, ENVOY_ADMIN = 15010, 15080, 15014, 15021, 15000
+GRPC_PORT, EGRESS_PORT, CONTROLLER_ADMIN, EGRESS_ADMIN, ENVOY_ADMIN = (
+    15010,
+    15080,
+    15014,
+    15021,
+    15000,
+)
 _PREFIX = "lazymesh-lab-"
 
 
@@ -56,7 +63,9 @@ class Lab:
     def __init__(self, shape=None, programs=None, envoy=None):
         self.shape = shape or (TRANSPARENT if may_create() else BOUND)
         if self.shape == TRANSPARENT and not may_create():
-            raise PermissionError("the transparent shape needs root, for network namespaces; --shape bound does not")
+            raise PermissionError(
+                "the transparent shape needs root, for network namespaces; --shape bound does not"
+            )
         self.programs = programs or os.environ["LAZYMESH_BIN"]
         self.envoy_binary = envoy or os.environ["LAZYMESH_ENVOY"]
         remove_leftovers()
@@ -66,14 +75,20 @@ class Lab:
         self.controller = self.egress = None
         self._closers = contextlib.ExitStack()
         self._processes = []
-        self._vips = (f"10.96.{high}.{low}" for high, low in itertools.product(range(256), range(1, 255)))
+        self._vips = (
+            f"10.96.{high}.{low}" for high, low in itertools.product(range(256), range(1, 255))
+        )
         try:
             self._lay_network()
         except BaseException:
             self.close()
             raise
-        self.mesh = MeshFile(self.path("mesh.yaml"), shape=self.shape, egress=[_text(self.egress_address)],
-                             reporters=[self.egress_address[0]])
+        self.mesh = MeshFile(
+            self.path("mesh.yaml"),
+            shape=self.shape,
+            egress=[_text(self.egress_address)],
+            reporters=[self.egress_address[0]],
+        )
         if self.shape == BOUND:
             self.mesh.settings["trustBoundAddresses"] = True
 
@@ -83,7 +98,9 @@ class Lab:
             self._closers.callback(self.bridge.close)
             self.hub = self.bridge.netns
             self.egress_netns = self._namespace("10.0.0.2")
-            self._addresses = (f"10.1.{high}.{low}" for high, low in itertools.product(range(256), range(1, 255)))
+            self._addresses = (
+                f"10.1.{high}.{low}" for high, low in itertools.product(range(256), range(1, 255))
+            )
             self.grpc_address = ("10.0.0.1", GRPC_PORT)
             self.egress_address = ("10.0.0.2", EGRESS_PORT)
             self.controller_admin = ("127.0.0.1", CONTROLLER_ADMIN)
@@ -133,7 +150,9 @@ class Lab:
 
     def run(self, name, argv, netns=None, **options):
         """Start one of our programs in the lab."""
-        process = Process(name, [self.program(argv[0]), *argv[1:]], self.log(name), netns, **options)
+        process = Process(
+            name, [self.program(argv[0]), *argv[1:]], self.log(name), netns, **options
+        )
         self._processes.append(process)
         return process
 
@@ -142,9 +161,22 @@ class Lab:
         self.mesh.write()
         self.controller = Program(
             "controller",
-            [self.program("lazymesh-controller"), "--mesh", self.mesh.path, "--store", self.path("store.db"), "--grpc",
-             _text(self.grpc_address), "--admin", _text(self.controller_admin), *more],
-            self.log("controller"), self.controller_admin, self.hub)
+            [
+                self.program("lazymesh-controller"),
+                "--mesh",
+                self.mesh.path,
+                "--store",
+                self.path("store.db"),
+                "--grpc",
+                _text(self.grpc_address),
+                "--admin",
+                _text(self.controller_admin),
+                *more,
+            ],
+            self.log("controller"),
+            self.controller_admin,
+            self.hub,
+        )
         return self.controller
 
     def start_egress(self, *more):
@@ -152,17 +184,28 @@ class Lab:
             more = ("--bind-upstream", self.egress_address[0], *more)
         self.egress = Program(
             "egress",
-            [self.program("lazymesh-egress"), "--listen", _text(self.egress_address), "--controller",
-             _text(self.grpc_address), "--admin", _text(self.egress_admin), *more],
-            self.log("egress"), self.egress_admin, self.egress_netns)
+            [
+                self.program("lazymesh-egress"),
+                "--listen",
+                _text(self.egress_address),
+                "--controller",
+                _text(self.grpc_address),
+                "--admin",
+                _text(self.egress_admin),
+                *more,
+            ],
+            self.log("egress"),
+            self.egress_admin,
+            self.egress_netns,
+        )
         return self.egress
 
     def next_vip(self):
         return next(self._vips)
 
     def pod(self, namespace, name, sidecar=True, inbound=True, **labels):
-        """Make a pod and its workload. With `sidecar`, its traffic is intercepted (`inbound`: what arrives too); start
-        the sidecar itself by start_sidecars()."""
+        """Make a pod and its workload. With `sidecar`, its traffic is intercepted (`inbound`: what
+        arrives too); start the sidecar itself by start_sidecars()."""
         pod = Pod(self, namespace, name, next(self._addresses))
         if self.shape == TRANSPARENT:
             pod.netns = self._namespace(pod.address)
@@ -185,15 +228,32 @@ class Lab:
             config = self.path(f"{pod.namespace}.{pod.name}.bootstrap.json")
             with open(config, "w", encoding="utf-8") as file:
                 file.write(text)
-            pod.envoy = Envoy(self.envoy_binary, config, pod.envoy_admin, self.log(f"envoy.{pod.id}"), pod.id,
-                              pod.netns, ENVOY_UID if self.shape == TRANSPARENT else None)
+            pod.envoy = Envoy(
+                self.envoy_binary,
+                config,
+                pod.envoy_admin,
+                self.log(f"envoy.{pod.id}"),
+                pod.id,
+                pod.netns,
+                ENVOY_UID if self.shape == TRANSPARENT else None,
+            )
         if wait:
             for pod in pods:
                 pod.envoy.wait_ready()
 
     def _bootstrap(self, pod, sotw):
-        command = [self.program("lazymeshctl"), "bootstrap", pod.id, "--mesh", self.mesh.path, "--controller",
-                   _text(self.grpc_address), "--envoy-admin", _text(pod.envoy_admin), *(["--sotw"] if sotw else [])]
+        command = [
+            self.program("lazymeshctl"),
+            "bootstrap",
+            pod.id,
+            "--mesh",
+            self.mesh.path,
+            "--controller",
+            _text(self.grpc_address),
+            "--envoy-admin",
+            _text(pod.envoy_admin),
+            *(["--sotw"] if sotw else []),
+        ]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def stop_sidecars(self, pods):
@@ -214,7 +274,9 @@ class Lab:
     def dependencies(self):
         """What was learned: {(source, host, port): the dependency}."""
         answer = self.controller.get("/dependencies").json()
-        return {(each["source"], each["host"], each["port"]): each for each in answer["dependencies"]}
+        return {
+            (each["source"], each["host"], each["port"]): each for each in answer["dependencies"]
+        }
 
     def reachable(self, address, netns):
         """An address at which the user's own shell reaches `address` inside `netns`."""
@@ -226,7 +288,7 @@ class Lab:
 
 
 class Pod:
-    """A place with an address of its own: the application and, where it was started, its sidecar."""
+    """A place with an address of its own: the application and, once started, its sidecar."""
 
     def __init__(self, lab, namespace, name, address):
         self.lab = lab
@@ -245,7 +307,8 @@ class Pod:
         return ("127.0.0.1" if self.netns else self.address, ENVOY_ADMIN)
 
     def where(self, host, port=None):
-        """Where this pod's application connects to for a service: its VIP, or in the bound shape its own sidecar."""
+        """Where this pod's application connects to for a service: its VIP, or in the bound shape
+        its own sidecar."""
         service = self.lab.mesh.services[host]
         port = port or service["ports"][0]["number"]
         return (service["vips"][0] if self.netns else self.address, port)
@@ -268,7 +331,8 @@ class Pod:
         return (self.app_address, port)
 
     def serve(self, *http_ports, echo=(), banner=(), calls=()):
-        """Start this pod's application: HTTP on some ports, TCP on others. `calls`: hosts that /tree calls."""
+        """Start this pod's application: HTTP on some ports, TCP on others. `calls`: hosts that
+        /tree calls."""
         address = "0.0.0.0" if self.netns else self.app_address
         argv = ["lazymesh-testapp", "serve", "--name", self.name]
         for option, ports in (("--http", http_ports), ("--echo", echo), ("--banner", banner)):
@@ -280,15 +344,43 @@ class Pod:
             argv.append("--behind-sidecar")
         return self.lab.run(f"app.{self.id}", argv, self.netns)
 
-    def load(self, hosts, connections=1, rate=0.0, duration_ms=0, requests=0, ramp_ms=0, timeout_ms=5000, path="/"):
+    def load(
+        self,
+        hosts,
+        connections=1,
+        rate=0.0,
+        duration_ms=0,
+        requests=0,
+        ramp_ms=0,
+        timeout_ms=5000,
+        path="/",
+    ):
         """Start this pod's application as a load on services: hosts, or (host, port)."""
         self._loads += 1
-        argv = ["lazymesh-testapp", "load", "--connections", connections, "--rate", rate, "--duration-ms", duration_ms,
-                "--requests", requests, "--ramp-ms", ramp_ms, "--timeout-ms", timeout_ms, "--path", path]
+        argv = [
+            "lazymesh-testapp",
+            "load",
+            "--connections",
+            connections,
+            "--rate",
+            rate,
+            "--duration-ms",
+            duration_ms,
+            "--requests",
+            requests,
+            "--ramp-ms",
+            ramp_ms,
+            "--timeout-ms",
+            timeout_ms,
+            "--path",
+            path,
+        ]
         for host in hosts:
             host, port = host if isinstance(host, tuple) else (host, None)
             argv += ["--target", f"{host}={_text(self.where(host, port))}"]
-        return Load(self.lab.run(f"load{self._loads}.{self.id}", [str(part) for part in argv], self.netns))
+        return Load(
+            self.lab.run(f"load{self._loads}.{self.id}", [str(part) for part in argv], self.netns)
+        )
 
 
 class Load:
@@ -318,7 +410,8 @@ def _beside(block):
 
 
 def _free_block():
-    """Two neighbouring /24 of loopback that nobody uses: the first for workloads, the second for applications."""
+    """Two neighbouring /24 of loopback that nobody uses: the first for workloads, the second for
+    applications."""
     for attempt in range(1000):
         number = os.getpid() + attempt * 7919
         block = f"127.{64 + number % 128}.{number // 128 % 127 * 2}"
@@ -331,7 +424,7 @@ def _free_block():
 def remove_leftovers():
     """Remove the folders of labs whose process is dead (killed before it could)."""
     for folder in glob.glob(os.path.join(tempfile.gettempdir(), f"{_PREFIX}*")):
-        pid = os.path.basename(folder)[len(_PREFIX):].split("-")[0]
+        pid = os.path.basename(folder)[len(_PREFIX) :].split("-")[0]
         if not os.path.exists(f"/proc/{pid}"):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -339,7 +432,10 @@ def remove_leftovers():
 @contextlib.contextmanager
 def _interrupts_ignored():
     try:
-        before = [(number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGINT, signal.SIGTERM)]
+        before = [
+            (number, signal.signal(number, signal.SIG_IGN))
+            for number in (signal.SIGINT, signal.SIGTERM)
+        ]
     except ValueError:  # not on the main thread
         before = []
     try:

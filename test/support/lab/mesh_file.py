@@ -1,4 +1,5 @@
-"""A mesh file as a program writes one: kept as plain data, written one item a line, replaced atomically."""
+"""A mesh file as a program writes one: kept as plain data, written one item a line, replaced
+atomically."""
 
 import json
 import os
@@ -16,22 +17,37 @@ class MeshFile:
         self.namespaces[name] = {"name": name, "labels": labels}
 
     def service(self, host, namespace, vips, ports, endpoints=(), **more):
-        """`ports`: [(number, protocol)], or numbers of HTTP ports; `endpoints`: [(address, port)], serving the first
-        port, or [(address, port, servicePort)]."""
+        """`ports`: [(number, protocol)], or numbers of HTTP ports; `endpoints`: [(address, port)],
+        serving the first port, or [(address, port, servicePort)]."""
         ports = [port if isinstance(port, tuple) else (port, "http") for port in ports]
         self.services[host] = {
-            "host": host, "namespace": namespace, "vips": list(vips),
-            "ports": [{"number": number, "name": f"{protocol}-{number}", "protocol": protocol}
-                      for number, protocol in ports],
-            "endpoints": [{"address": endpoint[0], "port": endpoint[1],
-                           "servicePort": endpoint[2] if len(endpoint) > 2 else ports[0][0]} for endpoint in endpoints],
-            **more}
+            "host": host,
+            "namespace": namespace,
+            "vips": list(vips),
+            "ports": [
+                {"number": number, "name": f"{protocol}-{number}", "protocol": protocol}
+                for number, protocol in ports
+            ],
+            "endpoints": [
+                {
+                    "address": endpoint[0],
+                    "port": endpoint[1],
+                    "servicePort": endpoint[2] if len(endpoint) > 2 else ports[0][0],
+                }
+                for endpoint in endpoints
+            ],
+            **more,
+        }
         return self.services[host]
 
     def workload(self, namespace, name, addresses, **labels):
         self.workloads[f"{namespace}/{name}"] = {
-            "namespace": namespace, "name": name, "labels": {"app": name, **labels}, "serviceAccount": name,
-            "addresses": list(addresses)}
+            "namespace": namespace,
+            "name": name,
+            "labels": {"app": name, **labels},
+            "serviceAccount": name,
+            "addresses": list(addresses),
+        }
 
     def text(self):
         lines = [f"settings: {json.dumps(self.settings)}"]

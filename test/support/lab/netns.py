@@ -1,5 +1,6 @@
-"""Network namespaces without names: each is held by an open file of this process and by the processes inside, so that
-the kernel removes it, with its interfaces and rules, when they are gone, however they ended."""
+"""Network namespaces without names: each is held by an open file of this process and by the
+processes inside, so that the kernel removes it, with its interfaces and rules, when they are gone,
+however they ended."""
 
 import contextlib
 import ctypes
@@ -43,7 +44,8 @@ class NetNs:
 
     @contextlib.contextmanager
     def entered(self):
-        """Within, the calling thread, its new sockets and its new children are inside. Other threads are not."""
+        """Within, the calling thread, its new sockets and its new children are inside. Other
+        threads are not."""
         here = _current()
         _call(_libc.setns, self.fd, CLONE_NEWNET)
         try:
@@ -56,8 +58,9 @@ class NetNs:
         self._feed(["ip", "-batch", "-"], "\n".join(lines) + "\n")
 
     def redirect(self, proxy_uid, outbound=15001, inbound=15006, never=()):
-        """Istio's interception: what the application sends goes to `outbound`, what arrives to `inbound` (None: as it
-        is), but for the proxy's own connections, loopback, and the ports that `never` names."""
+        """Istio's interception: what the application sends goes to `outbound`, what arrives to
+        `inbound` (None: as it is), but for the proxy's own connections, loopback, and the ports
+        that `never` names."""
         rules = [
             "*nat",
             f"-A OUTPUT -p tcp -m owner --uid-owner {proxy_uid} -j RETURN",
@@ -77,23 +80,33 @@ class NetNs:
 
 
 class Bridge:
-    """A namespace with a bridge that joins others: `network` is a prefix such as 10.0.0.0/8's length."""
+    """A namespace with a bridge that joins others: `network` is a prefix such as 10.0.0.0/8's
+    length."""
 
     def __init__(self, address, prefix_length):
         self.netns = NetNs()
         self.prefix_length = prefix_length
         self.address = address
         self._count = 0
-        self.netns.ip("link add br0 type bridge forward_delay 0", f"addr add {address}/{prefix_length} dev br0",
-                      "link set br0 up")
+        self.netns.ip(
+            "link add br0 type bridge forward_delay 0",
+            f"addr add {address}/{prefix_length} dev br0",
+            "link set br0 up",
+        )
 
     def join(self, netns, address):
         """Give `netns` an interface eth0 with `address` on this bridge."""
         self._count += 1
         port = f"veth{self._count}"
-        self.netns.ip(f"link add {port} type veth peer name eth0 netns {netns.path}", f"link set {port} master br0 up")
-        netns.ip(f"addr add {address}/{self.prefix_length} dev eth0", "link set eth0 up",
-                 f"route add default via {self.address}")
+        self.netns.ip(
+            f"link add {port} type veth peer name eth0 netns {netns.path}",
+            f"link set {port} master br0 up",
+        )
+        netns.ip(
+            f"addr add {address}/{self.prefix_length} dev eth0",
+            "link set eth0 up",
+            f"route add default via {self.address}",
+        )
 
     def close(self):
         self.netns.close()

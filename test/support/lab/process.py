@@ -1,4 +1,5 @@
-"""Programs that the lab runs: each dies with the lab, also when the lab is killed, and is ended by its own process."""
+"""Programs that the lab runs: each dies with the lab, also when the lab is killed, and is ended by
+its own process."""
 
 import contextlib
 import os
@@ -12,9 +13,8 @@ from lab.eventually import eventually
 class Process:
     """A program, in `netns` and as `uid` where given, its output in the file `log`.
 
-    To be made on a thread that lives as long as the lab (the main one): the kernel ends the child when the thread that
-    started it ends.
-    """
+    To be made on a thread that lives as long as the lab (the main one): the kernel ends the child
+    when the thread that started it ends."""
 
     def __init__(self, name, argv, log, netns=None, uid=None, env=None):
         self.name = name
@@ -26,9 +26,15 @@ class Process:
             held = (os.open(program, os.O_RDONLY),)
             program = f"/proc/self/fd/{held[0]}"
         with open(log, "ab") as output, netns.entered() if netns else contextlib.nullcontext():
-            self._child = subprocess.Popen([*wrapper, "--", program, *argv[1:]], stdin=subprocess.DEVNULL, stdout=output,
-                                           stderr=subprocess.STDOUT, pass_fds=held, start_new_session=True,
-                                           env={**os.environ, **(env or {})})
+            self._child = subprocess.Popen(
+                [*wrapper, "--", program, *argv[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=held,
+                start_new_session=True,
+                env={**os.environ, **(env or {})},
+            )
         for descriptor in held:
             os.close(descriptor)
 
@@ -44,7 +50,9 @@ class Process:
 
         def check():
             if not self.running():
-                raise RuntimeError(f"{self.name} ended with status {self._child.returncode}: {self.tail()}")
+                raise RuntimeError(
+                    f"{self.name} ended with status {self._child.returncode}: {self.tail()}"
+                )
             return condition()
 
         try:
