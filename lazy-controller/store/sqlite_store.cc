@@ -234,28 +234,32 @@ class SqliteStore final : public Store {
     std::vector<DependencyKey> removed;
     Committed committed;  // null: may be dropped
     std::promise<Result<std::vector<Dependency>>>* load = nullptr;
-    bool refused = false;
 
     std::size_t rows() const { return saved.size() + removed.size(); }
   };
 
   void enqueue(Write write) {
-    const std::lock_guard lock(mutex_);
     const std::size_t rows = write.rows();
-    const bool must = write.committed || write.load != nullptr;
-    if (!must && queued_rows_ + rows > limits_.queue / 2) {
+    const bool may_be_dropped = !write.committed && write.load == nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      if (queued_rows_ + rows <= (may_be_dropped ? limits_.queue / 2 : limits_.queue)) {
+        queued_rows_ += rows;
+        metrics_.queued.Set(static_cast<double>(queued_rows_));
+        queue_.push_back(std::move(write));
+        changed_.notify_one();
+        return;
+      }
+    }
+    if (may_be_dropped) {
       metrics_.dropped.Increment(static_cast<double>(rows));
       return;
     }
-    if (queued_rows_ + rows > limits_.queue) {
-      metrics_.refused.Increment(static_cast<double>(rows));
-      write = {{}, {}, std::move(write.committed)};
-      write.refused = true;
-    }
-    queued_rows_ += write.rows();
-    metrics_.queued.Set(static_cast<double>(queued_rows_));
-    queue_.push_back(std::move(write));
-    changed_.notify_one();
+    metrics_.refused.Increment(static_cast<double>(rows));
+    write.committed(fail(Code::kResourceExhausted,
+                         path_ + ": " + std::to_string(limits_.queue) +
+                             " dependencies wait to be written already; look at its disk",
+                         Origin::kLocal, Retry::kSafe));
   }
 
   void run() {
@@ -284,11 +288,6 @@ class SqliteStore final : public Store {
     for (auto& write : batch) {
       if (write.load != nullptr) {
         write.load->set_value(read());
-      } else if (write.refused) {
-        write.committed(fail(Code::kResourceExhausted,
-                             path_ + ": " + std::to_string(limits_.queue) +
-                                 " dependencies wait to be written already; look at the disk",
-                             Origin::kLocal, Retry::kSafe));
       } else if (write.committed) {
         write.committed(result);
       }

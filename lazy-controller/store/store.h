@@ -17,7 +17,8 @@ namespace lazymesh::store {
 /// What outlives the controller: the dependencies, of which scopes are made.
 class Store {
  public:
-  /// Called on the store's own thread once the write is committed (or has failed): post it.
+  /// Called on the store's own thread once the write is committed or has failed, or at once where
+  /// there is no room for it: post it.
   using Committed = std::function<void(Result<void>)>;
 
   virtual ~Store() = default;
