@@ -30,6 +30,8 @@ struct CallerKey {
 
 struct Caller {
   mesh::WorkloadId workload;
+  /// As Destination::last_used; null where nobody lets go of it.
+  std::shared_ptr<std::atomic<std::int64_t>> last_used = nullptr;
 };
 using CallerPtr = std::shared_ptr<const Caller>;
 
@@ -57,7 +59,8 @@ struct UpstreamEndpoint {
 struct UpstreamCluster {
   std::string name;
   std::chrono::milliseconds connect_timeout{10'000};
-  std::vector<UpstreamEndpoint> endpoints;  ///< those that may be chosen: healthy or degraded
+  std::vector<UpstreamEndpoint> endpoints;  ///< those that may be chosen
+  bool operator==(const UpstreamCluster&) const = default;
 };
 using UpstreamClusterPtr = std::shared_ptr<const UpstreamCluster>;
 

@@ -22,8 +22,8 @@ class OnDemand {
    public:
     virtual ~Observer() = default;
     /// The caller's workload; kNotFound if the addresses belong to no workload (or not to the same
-    /// one); kDeadlineExceeded if the controller gave no answer in time (ask again at the next
-    /// request).
+    /// one); kDeadlineExceeded, kUnavailable or kResourceExhausted (too many unanswered at once) if
+    /// there is no answer (not remembered: ask again at the next request).
     virtual void on_caller(const CallerKey& key, Result<CallerPtr> caller) = 0;
     /// kNotFound with the reason if the host is unknown or not visible (to be remembered until told
     /// otherwise, by a later call or on_forget); kDeadlineExceeded or kUnavailable if there is no

@@ -29,7 +29,7 @@ struct RequestView {
 };
 
 struct HeaderOperation {
-  enum class Kind { kAppend, kOverwrite, kAddIfAbsent, kRemove };
+  enum class Kind { kAppend, kOverwrite, kOverwriteIfPresent, kAddIfAbsent, kRemove };
   Kind kind;
   std::string name;
   std::string value;
