@@ -97,7 +97,7 @@ void add_inbound_http(FilterChain& chain) {
   host.set_name("inbound");
   host.add_domains("*");
   auto& route = *host.add_routes();
-  route.mutable_match()->set_prefix("");
+  route.mutable_match()->set_prefix("/");
   route.mutable_route()->set_cluster(std::string(kInboundCluster));
   set(0s, *route.mutable_route()->mutable_timeout());
   auto& forwarded = *route.add_request_headers_to_add();

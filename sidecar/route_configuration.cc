@@ -14,7 +14,7 @@ using std::chrono_literals::operator""s;
 
 Route to_cluster(std::string_view cluster) {
   Route route;
-  route.mutable_match()->set_prefix("");
+  route.mutable_match()->set_prefix("/");
   route.mutable_route()->set_cluster(std::string(cluster));
   set(0s, *route.mutable_route()->mutable_timeout());
   return route;
@@ -39,7 +39,7 @@ Route fallback_route(Fallback fallback) {
       route.set_name("allow_any");
       break;
     case Fallback::kRefuse:
-      route.mutable_match()->set_prefix("");
+      route.mutable_match()->set_prefix("/");
       route.mutable_direct_response()->set_status(502);
       route.set_name("block_all");
       break;

@@ -23,15 +23,9 @@ std::vector<std::uint16_t> http_ports(const mesh::Service& service) {
   return ports;
 }
 
-// Names that another service has more right to (the registry decides) are left to it: Envoy refuses
-// a route configuration in which a domain is there twice.
 void add_domains(const mesh::Registry& registry, const mesh::Service& service,
                  std::string_view from_namespace, VirtualHost& host) {
-  for (auto& name : registry.names_of(service, from_namespace)) {
-    if (name != service.host && registry.resolve(name, from_namespace).get() != &service) continue;
-    const auto ip = IpAddress::parse(name);
-    host.add_domains(ip && !ip->is_v4() ? "[" + name + "]" : std::move(name));
-  }
+  for (auto& name : registry.names_of(service, from_namespace)) host.add_domains(std::move(name));
   // The absolute form, which resolvers accept and Envoy does not shorten.
   host.add_domains(service.host + ".");
 }
@@ -50,7 +44,7 @@ void retry_elsewhere(RetryPolicy& policy) {
 
 void add_default_route(const mesh::Service& service, std::uint16_t port, VirtualHost& host) {
   auto& route = *host.add_routes();
-  route.mutable_match()->set_prefix("");
+  route.mutable_match()->set_prefix("/");
   add_port_match(std::array{port}, *route.mutable_match());
   auto& action = *route.mutable_route();
   action.set_cluster(mesh::cluster_name(service.host, port));
@@ -62,7 +56,7 @@ void add_default_route(const mesh::Service& service, std::uint16_t port, Virtual
 // matches is answered as Envoy would with these routes alone.
 void confine_to_ports(std::span<const std::uint16_t> ports, VirtualHost& host) {
   auto& rest = *host.add_routes();
-  rest.mutable_match()->set_prefix("");
+  rest.mutable_match()->set_prefix("/");
   rest.mutable_direct_response()->set_status(404);
   for (auto& route : *host.mutable_routes()) add_port_match(ports, *route.mutable_match());
 }
