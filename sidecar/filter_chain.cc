@@ -5,6 +5,7 @@
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
+#include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/filters/network/set_filter_state/v3/set_filter_state.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
@@ -89,8 +90,9 @@ void add_outbound_http(bool observed, FilterChain& chain) {
   add_filter("envoy.filters.network.http_connection_manager", manager, chain);
 }
 
-void add_inbound_http(FilterChain& chain) {
+void add_inbound_http(const std::string& default_host, FilterChain& chain) {
   auto manager = manager_of("inbound");
+  manager.mutable_http_protocol_options()->set_default_host_for_http_10(default_host);
   auto& routes = *manager.mutable_route_config();
   routes.set_name("inbound-http");
   auto& host = *routes.add_virtual_hosts();
@@ -115,6 +117,13 @@ void add_tcp(std::string_view cluster, bool observed, FilterChain& chain) {
   set(0s, *proxy.mutable_idle_timeout());
   if (observed) report(proxy);
   add_filter("envoy.filters.network.tcp_proxy", proxy, chain);
+}
+
+void restore_original_destination(Listener& listener) {
+  auto& original = *listener.add_listener_filters();
+  original.set_name("envoy.filters.listener.original_dst");
+  pack(envoy::extensions::filters::listener::original_dst::v3::OriginalDst(),
+       *original.mutable_typed_config());
 }
 
 void inspect_http(Listener& listener) {

@@ -1,7 +1,6 @@
 #include <set>
 
 #include "envoy/config/listener/v3/listener.pb.h"
-#include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
 
 #include "sidecar/configuration.h"
 #include "sidecar/fallback.h"
@@ -34,7 +33,8 @@ ResourcePtr virtual_outbound(const Subject& subject) {
   listener.set_name("virtualOutbound");
   listener.set_traffic_direction(TrafficDirection::OUTBOUND);
   set({any_address(subject.workload), kOutboundPort}, *listener.mutable_address());
-  listener.mutable_use_original_dst()->set_value(true);
+  restore_original_destination(listener);
+  listener.mutable_use_original_dst()->set_value(true);  // hand over
   inspect_http(listener);
   add_blackhole(kOutboundPort, listener);
   auto& http = *listener.add_filter_chains();
@@ -59,16 +59,14 @@ ResourcePtr virtual_inbound(const Subject& subject) {
   listener.set_name("virtualInbound");
   listener.set_traffic_direction(TrafficDirection::INBOUND);
   set({any_address(subject.workload), kInboundPort}, *listener.mutable_address());
-  auto& original = *listener.add_listener_filters();
-  original.set_name("envoy.filters.listener.original_dst");
-  pack(envoy::extensions::filters::listener::original_dst::v3::OriginalDst(),
-       *original.mutable_typed_config());
+  restore_original_destination(listener);
   inspect_http(listener);
   add_blackhole(kInboundPort, listener);
   auto& http = *listener.add_filter_chains();
   http.set_name("http");
   match_http(http);
-  add_inbound_http(http);
+  const auto& addresses = subject.workload.addresses;
+  add_inbound_http(addresses.empty() ? "localhost" : addresses.front().to_string(), http);
   auto& tcp = *listener.mutable_default_filter_chain();
   tcp.set_name("tcp");
   add_tcp(kInboundCluster, false, tcp);
