@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <string_view>
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
@@ -73,6 +74,20 @@ Value descend(Value value, std::string_view path) {
   return value;
 }
 
+// The first key of that name, at any depth: protobuf does not say where in an Any it found one.
+std::optional<Value> find_key(const Value& value, std::string_view name) {
+  for (const auto& [key, entry] : value.entries()) {
+    if (key.text() == name) return key;
+  }
+  for (const auto& [key, entry] : value.entries()) {
+    if (const auto found = find_key(entry, name)) return found;
+  }
+  for (const Value element : value.elements()) {
+    if (const auto found = find_key(element, name)) return found;
+  }
+  return std::nullopt;
+}
+
 // protobuf says "(PATH): invalid value …" or "(PATH) FIELD: Cannot find field.", without the path
 // at the root.
 void refuse(const Value& value, std::string_view message, Problems& problems) {
@@ -85,8 +100,8 @@ void refuse(const Value& value, std::string_view message, Problems& problems) {
   }
   if (message.ends_with(": Cannot find field.")) {
     const auto name = message.substr(0, message.find(':'));
-    for (const auto& [key, entry] : at.entries()) {
-      if (key.text() == name) return problems.add(key, "Envoy's API has no such field");
+    if (const auto key = find_key(at, name)) {
+      return problems.add(*key, "Envoy's API has no such field");
     }
   }
   problems.add(at, std::string(message));
@@ -214,9 +229,14 @@ void check_cluster(const Value& value, const Cluster& cluster, Problems& problem
   if (cluster.has_eds_cluster_config()) {
     refuse("eds_cluster_config", "Lazymesh sends the endpoints; write them under endpoints");
   }
-  if (cluster.has_load_assignment() && cluster.type() != Cluster::STATIC &&
-      cluster.type() != Cluster::STRICT_DNS && cluster.type() != Cluster::LOGICAL_DNS) {
-    refuse("load_assignment", "needs type STRICT_DNS or LOGICAL_DNS; others go under endpoints");
+  const bool by_dns =
+      cluster.type() == Cluster::STRICT_DNS || cluster.type() == Cluster::LOGICAL_DNS;
+  if (cluster.has_load_assignment() && !by_dns) {
+    refuse("load_assignment", "needs type STRICT_DNS or LOGICAL_DNS; addresses go under endpoints");
+  }
+  if (by_dns && !cluster.has_load_assignment()) refuse("type", "needs load_assignment");
+  if (cluster.has_type() && cluster.type() == Cluster::STATIC) {
+    refuse("type", "leave it out and write addresses under endpoints");
   }
 }
 

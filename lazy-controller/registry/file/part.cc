@@ -41,6 +41,10 @@ bool Part::expects_key() const {
   return parent.kind == Kind::kMapping && parent.children % 2 == 0;
 }
 
+bool Part::expects_value() const {
+  return !open_.empty() && nodes_[open_.back()].kind == Kind::kMapping && !expects_key();
+}
+
 Value Part::root() const { return {*this, 0}; }
 
 Value::Children<Value, 1> Value::elements() const {

@@ -42,6 +42,8 @@ class Part {
   bool complete() const { return !empty() && open_.empty(); }
   /// The next scalar added would be a key of a mapping.
   bool expects_key() const;
+  /// The next scalar added would be what a key of a mapping stands for.
+  bool expects_value() const;
   std::size_t depth() const { return open_.size(); }
 
   Value root() const;

@@ -40,15 +40,22 @@ class Reader final : public YAML::EventHandler {
   void OnDocumentEnd() override { done_ = true; }
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
-    scalar(Part::Kind::kNull, mark_of(mark), {});
+    // What is not there is where its key is; yaml-cpp tells where something else follows.
+    const bool is_value = at_ == At::kValue || (at_ == At::kPart && part_.expects_value());
+    scalar(Part::Kind::kNull, is_value ? last_ : mark_of(mark), {});
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     stop(mark_of(mark), "an alias; write out what it stands for");
   }
+  void OnAnchor(const YAML::Mark& mark, const std::string&) override {
+    stop(mark_of(mark), "an anchor; leave it out, there are no aliases");
+  }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
                 const std::string& value) override {
     check_tag(tag, mark);
-    scalar(tag == "!" ? Part::Kind::kQuoted : Part::Kind::kPlain, mark_of(mark), value);
+    const bool quoted = tag == "!";
+    if (quoted) last_quoted_ = mark;
+    scalar(quoted ? Part::Kind::kQuoted : Part::Kind::kPlain, mark_of(mark), value);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
                        YAML::EmitterStyle::value) override {
@@ -62,6 +69,20 @@ class Reader final : public YAML::EventHandler {
     open(Part::Kind::kMapping, mark_of(mark));
   }
   void OnMapEnd() override { close(); }
+
+  // yaml-cpp takes the end of the file for a closing quote, if the last character is a newline.
+  void check_quotes(std::string_view yaml) {
+    auto at = static_cast<std::size_t>(last_quoted_.pos);
+    if (last_quoted_.is_null() || at >= yaml.size()) return;
+    const char quote = yaml[at];
+    if (quote != '"' && quote != '\'') return;  // a block scalar
+    while (++at < yaml.size()) {
+      const bool escaped = quote == '"' ? yaml[at] == '\\' : yaml.substr(at).starts_with("''");
+      if (!escaped && yaml[at] == quote) return;
+      if (escaped) ++at;
+    }
+    problems_.add({mark_of(last_quoted_), {}, "text without its closing quote"});
+  }
 
  private:
   enum class At {
@@ -100,6 +121,7 @@ class Reader final : public YAML::EventHandler {
     }
     if (part_.expects_key() && kind == Part::Kind::kNull) stop(mark, "a key must be text");
     part_.add_scalar(kind, mark, text);
+    last_ = mark;
     hand_on_if_complete();
   }
 
@@ -143,6 +165,7 @@ class Reader final : public YAML::EventHandler {
     }
     handler_.on_key(key_, mark);
     if (problems_.any()) throw Stop();
+    last_ = mark;
     at_ = At::kValue;
   }
 
@@ -168,6 +191,8 @@ class Reader final : public YAML::EventHandler {
   bool done_ = false;
   bool in_list_ = false;
   std::size_t index_ = 0;
+  Mark last_;  // of the last scalar
+  YAML::Mark last_quoted_ = YAML::Mark::null_mark();
   std::string key_;
   std::set<std::string> keys_;
   Part part_;
@@ -199,14 +224,27 @@ void check_utf8(std::string_view text, Problems& problems) {
       ++mark.line;
       mark.column = 0;
     }
-    ++mark.column;
+    mark.column += static_cast<std::uint32_t>(size);  // as yaml-cpp counts
     text.remove_prefix(size);
   }
+}
+
+// At the end of the file yaml-cpp has forgotten the column.
+Mark mark_of_failure(std::string_view yaml, const YAML::Mark& mark) {
+  if (mark.is_null() || static_cast<std::size_t>(mark.pos) < yaml.size()) return mark_of(mark);
+  Mark end;
+  for (const char c : yaml) {
+    ++end.column;
+    if (c == '\n') end = {end.line + 1, 1};
+  }
+  return end;
 }
 
 }  // namespace
 
 void read_yaml(std::string_view yaml, PartHandler& handler, Problems& problems) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (yaml.starts_with(kByteOrderMark)) yaml.remove_prefix(kByteOrderMark.size());
   check_utf8(yaml, problems);
   if (problems.any()) return;
   ViewBuffer buffer(yaml);
@@ -216,10 +254,11 @@ void read_yaml(std::string_view yaml, PartHandler& handler, Problems& problems) 
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(reader)) problems.add({{}, {}, "the file is empty"});
     if (!problems.any()) parser.HandleNextDocument(reader);
+    reader.check_quotes(yaml);
   } catch (const Stop&) {
     return;
   } catch (const YAML::Exception& e) {
-    problems.add({mark_of(e.mark), {}, e.msg});
+    problems.add({mark_of_failure(yaml, e.mark), {}, e.msg});
   }
 }
 

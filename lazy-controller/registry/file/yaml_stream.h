@@ -47,8 +47,8 @@ class PartHandler {
 
 /// Read one YAML document, whose root is a mapping, by events: neither the document nor a tree of
 /// it is ever in memory, only the part that is handed on. Ends early once there is a problem.
-/// Refused: more than one document, aliases, tags, keys that are no scalars, more than 64 levels,
-/// bytes that are not UTF-8. Duplicate keys within a part are left to the handler.
+/// Refused: more than one document, anchors, aliases, tags, keys that are no scalars, more than 64
+/// levels, bytes that are not UTF-8. Duplicate keys within a part are left to the handler.
 void read_yaml(std::string_view yaml, PartHandler& handler, Problems& problems);
 
 }  // namespace lazymesh::registry
