@@ -30,8 +30,6 @@ struct CallerKey {
 
 struct Caller {
   mesh::WorkloadId workload;
-  /// As Destination::last_used; null where nobody lets go of it.
-  std::shared_ptr<std::atomic<std::int64_t>> last_used = nullptr;
 };
 using CallerPtr = std::shared_ptr<const Caller>;
 

@@ -6,33 +6,6 @@
 namespace lazymesh::egress {
 namespace {
 
-// The addresses that a family admits, as Envoy's DnsLookupFamily: kAuto is IPv6 where there is any.
-std::vector<IpAddress> admitted(const std::vector<IpAddress>& addresses, DnsFamily family) {
-  const auto only = [&](bool v4) {
-    std::vector<IpAddress> chosen;
-    std::copy_if(addresses.begin(), addresses.end(), std::back_inserter(chosen),
-                 [v4](const IpAddress& address) { return address.is_v4() == v4; });
-    return chosen;
-  };
-  const auto prefer = [&](bool v4) {
-    auto chosen = only(v4);
-    return chosen.empty() ? only(!v4) : chosen;
-  };
-  switch (family) {
-    case DnsFamily::kAll:
-      return addresses;
-    case DnsFamily::kV4Only:
-      return only(true);
-    case DnsFamily::kV6Only:
-      return only(false);
-    case DnsFamily::kV4Preferred:
-      return prefer(true);
-    case DnsFamily::kAuto:
-      break;
-  }
-  return prefer(false);
-}
-
 std::string words(const std::vector<std::pair<std::string, std::string>>& rejected) {
   std::string text;
   for (const auto& [name, reason] : rejected) {
@@ -49,22 +22,21 @@ SotwSubscription& ResourceCache::subscription(ResourceType type) {
 }
 
 void ResourceCache::use_cluster(const std::string& name, User user, bool with_endpoints) {
-  const auto [found, added] = clusters_.try_emplace(name);
-  found->second.users.insert(user);
-  if (added) subscription(ResourceType::kCluster).add(name);
-  if (with_endpoints && !found->second.facts) set_endpoints_name(name, found->second, name);
+  auto& cluster = clusters_[name];
+  cluster.users.insert(user);
+  subscription(ResourceType::kCluster).add(name);
+  if (with_endpoints && !cluster.facts) set_endpoints_name(name, cluster, name);
+  subscribe_endpoints(cluster.endpoints_name);
 }
 
-void ResourceCache::release_cluster(const std::string& name, User user) {
+void ResourceCache::release_cluster(SteadyTime now, const std::string& name, User user) {
   const auto found = clusters_.find(name);
   if (found == clusters_.end()) return;
   auto& cluster = found->second;
-  cluster.users.erase(user);
-  if (!cluster.users.empty()) return;
-  set_endpoints_name(name, cluster, {});
-  if (cluster.facts) set_dns_names(name, cluster.facts->names, {});
-  clusters_.erase(found);
+  if (cluster.users.erase(user) == 0 || !cluster.users.empty()) return;
+  cluster.released_at = now;
   subscription(ResourceType::kCluster).remove(name);
+  subscribe_endpoints(cluster.endpoints_name);
 }
 
 void ResourceCache::use_routes(const std::string& name, User user) {
@@ -72,13 +44,34 @@ void ResourceCache::use_routes(const std::string& name, User user) {
   subscription(ResourceType::kRoutes).add(name);
 }
 
-void ResourceCache::release_routes(const std::string& name, User user) {
+void ResourceCache::release_routes(SteadyTime now, const std::string& name, User user) {
   const auto found = routes_.find(name);
   if (found == routes_.end()) return;
-  found->second.users.erase(user);
-  if (!found->second.users.empty()) return;
-  routes_.erase(found);
+  auto& routes = found->second;
+  if (routes.users.erase(user) == 0 || !routes.users.empty()) return;
+  routes.released_at = now;
   subscription(ResourceType::kRoutes).remove(name);
+}
+
+void ResourceCache::purge(SteadyTime released_before) {
+  const auto over = [&](const auto& resource) {
+    return resource.users.empty() && resource.released_at <= released_before;
+  };
+  for (auto each = clusters_.begin(); each != clusters_.end();) {
+    if (!over(each->second)) {
+      ++each;
+      continue;
+    }
+    set_endpoints_name(each->first, each->second, {});
+    if (each->second.facts) set_dns_names(each->first, each->second.facts->names, {});
+    each = clusters_.erase(each);
+  }
+  std::erase_if(routes_, [&](const auto& each) { return over(each.second); });
+}
+
+bool ResourceCache::empty() const {
+  return subscriptions_[static_cast<std::size_t>(ResourceType::kCluster)].empty() &&
+         subscriptions_[static_cast<std::size_t>(ResourceType::kRoutes)].empty();
 }
 
 UpstreamClusterPtr ResourceCache::cluster(std::string_view name) const {
@@ -135,6 +128,7 @@ std::vector<std::string> ResourceCache::routes_unsupported(std::string_view name
 }
 
 void ResourceCache::on_stream_open() {
+  purge(SteadyTime::max());
   for (auto& each : subscriptions_) each.on_stream_open();
 }
 
@@ -210,17 +204,30 @@ void ResourceCache::reject(ResourceType type, const std::string& name, const std
 void ResourceCache::set_endpoints_name(const std::string& cluster_name, Cluster& cluster,
                                        std::string name) {
   if (cluster.endpoints_name == name) return;
-  if (const auto old = endpoints_.find(cluster.endpoints_name); old != endpoints_.end()) {
+  const auto old_name = std::exchange(cluster.endpoints_name, std::move(name));
+  if (const auto old = endpoints_.find(old_name); old != endpoints_.end()) {
     old->second.clusters.erase(cluster_name);
-    if (old->second.clusters.empty()) {
-      subscription(ResourceType::kEndpoints).remove(old->first);
-      endpoints_.erase(old);
-    }
+    subscribe_endpoints(old_name);
+    if (old->second.clusters.empty()) endpoints_.erase(old);
   }
-  cluster.endpoints_name = std::move(name);
   if (cluster.endpoints_name.empty()) return;
   endpoints_[cluster.endpoints_name].clusters.insert(cluster_name);
-  subscription(ResourceType::kEndpoints).add(cluster.endpoints_name);
+  subscribe_endpoints(cluster.endpoints_name);
+}
+
+// Endpoints are subscribed to for as long as a cluster that is in use has them.
+void ResourceCache::subscribe_endpoints(const std::string& name) {
+  const auto found = endpoints_.find(name);
+  if (found == endpoints_.end()) return;
+  const auto& clusters = found->second.clusters;
+  const bool used = std::any_of(clusters.begin(), clusters.end(), [this](const auto& cluster) {
+    return !clusters_.at(cluster).users.empty();
+  });
+  if (used) {
+    subscription(ResourceType::kEndpoints).add(name);
+  } else {
+    subscription(ResourceType::kEndpoints).remove(name);
+  }
 }
 
 void ResourceCache::set_dns_names(const std::string& cluster_name,
@@ -245,11 +252,11 @@ std::optional<std::vector<UpstreamEndpoint>> ResourceCache::endpoints_of(
     case ClusterFacts::Type::kOriginalDestination:
       return std::vector<UpstreamEndpoint>{};
     case ClusterFacts::Type::kStatic:
-      return facts.endpoints;
+      return choose(facts.endpoints, facts.panic_threshold);
     case ClusterFacts::Type::kEds: {
       const auto found = endpoints_.find(cluster.endpoints_name);
       if (found == endpoints_.end() || !found->second.facts) return std::nullopt;
-      return found->second.facts->endpoints;
+      return choose(found->second.facts->endpoints, facts.panic_threshold);
     }
     case ClusterFacts::Type::kStrictDns:
     case ClusterFacts::Type::kLogicalDns:
@@ -259,7 +266,7 @@ std::optional<std::vector<UpstreamEndpoint>> ResourceCache::endpoints_of(
   for (const auto& name : facts.names) {
     const auto found = dns_.find(name.host);
     if (found == dns_.end() || !found->second.addresses) return std::nullopt;
-    auto addresses = admitted(*found->second.addresses, facts.dns_family);
+    auto addresses = choose(*found->second.addresses, facts.dns_family);
     // A logical cluster is one host, wherever its name leads at the moment.
     if (facts.type == ClusterFacts::Type::kLogicalDns && addresses.size() > 1) addresses.resize(1);
     for (const auto& address : addresses) endpoints.push_back({{address, name.port}, name.weight});
@@ -287,15 +294,7 @@ std::optional<AdsRequest> ResourceCache::next_request() {
 }
 
 std::size_t ResourceCache::size(ResourceType type) const {
-  switch (type) {
-    case ResourceType::kCluster:
-      return clusters_.size();
-    case ResourceType::kEndpoints:
-      return endpoints_.size();
-    case ResourceType::kRoutes:
-      break;
-  }
-  return routes_.size();
+  return subscriptions_[static_cast<std::size_t>(type)].size();
 }
 
 std::vector<std::string> ResourceCache::dns_due(SteadyTime now) {

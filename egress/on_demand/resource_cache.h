@@ -46,10 +46,16 @@ class ResourceCache {
   /// Subscribe to the cluster and, `with_endpoints`, at once to the endpoints of the same name;
   /// otherwise to endpoints only when the cluster says so.
   void use_cluster(const std::string& name, User user, bool with_endpoints);
-  void release_cluster(const std::string& name, User user);
+  void release_cluster(SteadyTime now, const std::string& name, User user);
   void use_routes(const std::string& name, User user);
-  void release_routes(const std::string& name, User user);
-  bool empty() const { return clusters_.empty() && routes_.empty(); }
+  void release_routes(SteadyTime now, const std::string& name, User user);
+  /// Nothing is used.
+  bool empty() const;
+  /// Drop what nobody has used since then. Until it is dropped the content of a released resource
+  /// stays, because a server that finds a name dropped and wanted again within one request, or that
+  /// ignores the request which dropped it (its nonce was overtaken by a response), does not answer
+  /// the name again.
+  void purge(SteadyTime released_before);
 
   /// Null until all of it is there. Stays the same object until its content is another.
   UpstreamClusterPtr cluster(std::string_view name) const;
@@ -80,6 +86,7 @@ class ResourceCache {
     std::string endpoints_name;  // subscribed; empty: none
     std::string rejected;        // why the last content was refused
     UpstreamClusterPtr built;
+    SteadyTime released_at{};  // while it has no users
   };
   struct Endpoints {
     std::set<std::string> clusters;
@@ -90,6 +97,7 @@ class ResourceCache {
     std::set<User> users;
     std::optional<RoutesFacts> facts;
     std::string rejected;
+    SteadyTime released_at{};  // while it has no users
   };
   struct Dns {
     std::set<std::string> clusters;
@@ -99,6 +107,7 @@ class ResourceCache {
   };
 
   SotwSubscription& subscription(ResourceType type);
+  void subscribe_endpoints(const std::string& name);
   void set_endpoints_name(const std::string& cluster_name, Cluster& cluster, std::string name);
   void set_dns_names(const std::string& cluster_name, const std::vector<DnsName>& before,
                      const std::vector<DnsName>& after);

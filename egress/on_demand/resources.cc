@@ -1,5 +1,7 @@
 #include "egress/on_demand/resources.h"
 
+#include <algorithm>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -35,6 +37,11 @@ struct Host {
   std::uint16_t port = 0;
   std::uint32_t weight = 1;
 };
+struct Priority {
+  std::vector<Host> healthy;
+  std::vector<Host> degraded;
+  std::vector<Host> unhealthy;
+};
 
 Result<Host> host_of(const endpoint::LbEndpoint& lb_endpoint) {
   const auto& address = lb_endpoint.endpoint().address();
@@ -49,17 +56,25 @@ Result<Host> host_of(const endpoint::LbEndpoint& lb_endpoint) {
   return Host{socket.address(), static_cast<std::uint16_t>(socket.port_value()), weight};
 }
 
-// The hosts that may be chosen: of the first priority that has any, the healthy ones, else the
-// degraded ones.
-Result<std::vector<Host>> hosts_of(const endpoint::ClusterLoadAssignment& assignment,
-                                   FieldAudit& audit) {
+std::vector<Host>& group_of(Priority& priority, core::HealthStatus health) {
+  switch (health) {
+    case core::UNKNOWN:
+    case core::HEALTHY:
+      return priority.healthy;
+    case core::DEGRADED:
+      return priority.degraded;
+    default:
+      break;
+  }
+  return priority.unhealthy;
+}
+
+// The first priority that has somebody to serve. Envoy spills over between priorities, and between
+// healthy and degraded endpoints, by shares of health: said to be unsupported where it matters.
+Result<Priority> first_priority(const endpoint::ClusterLoadAssignment& assignment,
+                                FieldAudit& audit) {
   audit.fields(assignment, "endpoints", {"cluster_name", "endpoints", "policy"});
-  // Overprovisioning only decides how priorities and degraded endpoints share.
   audit.fields(assignment.policy(), "endpoints.policy", {"overprovisioning_factor"});
-  struct Priority {
-    std::vector<Host> healthy;
-    std::vector<Host> degraded;
-  };
   std::map<std::uint32_t, Priority> priorities;
   for (const auto& locality : assignment.endpoints()) {
     audit.fields(locality, "endpoints.endpoints",
@@ -71,30 +86,25 @@ Result<std::vector<Host>> hosts_of(const endpoint::ClusterLoadAssignment& assign
                    {"address", "hostname"});
       auto host = host_of(lb_endpoint);
       if (!host) return tl::unexpected(std::move(host.error()));
-      auto& priority = priorities[locality.priority()];
-      switch (lb_endpoint.health_status()) {
-        case core::UNKNOWN:
-        case core::HEALTHY:
-          priority.healthy.push_back(std::move(*host));
-          break;
-        case core::DEGRADED:
-          priority.degraded.push_back(std::move(*host));
-          break;
-        default:
-          break;
-      }
+      group_of(priorities[locality.priority()], lb_endpoint.health_status())
+          .push_back(std::move(*host));
     }
   }
+  if (priorities.empty()) return Priority{};
   if (priorities.size() > 1) audit.add("endpoints.endpoints.priority");
-  for (auto& [number, priority] : priorities) {
-    if (!priority.healthy.empty()) return std::move(priority.healthy);
-    if (!priority.degraded.empty()) return std::move(priority.degraded);
+  auto chosen = std::find_if(priorities.begin(), priorities.end(), [](const auto& each) {
+    return !each.second.healthy.empty() || !each.second.degraded.empty();
+  });
+  if (chosen == priorities.end()) chosen = priorities.begin();
+  auto& priority = chosen->second;
+  if (!priority.healthy.empty() && !priority.degraded.empty()) {
+    audit.add("endpoints.endpoints.lb_endpoints.health_status");
   }
-  return std::vector<Host>{};
+  return std::move(priority);
 }
 
-Result<std::vector<UpstreamEndpoint>> addresses_of(const std::vector<Host>& hosts) {
-  std::vector<UpstreamEndpoint> endpoints;
+Result<void> add_addresses(const std::vector<Host>& hosts,
+                           std::vector<UpstreamEndpoint>& endpoints) {
   endpoints.reserve(hosts.size());
   for (const auto& host : hosts) {
     auto address = IpAddress::parse(host.address);
@@ -102,6 +112,16 @@ Result<std::vector<UpstreamEndpoint>> addresses_of(const std::vector<Host>& host
       return fail(Code::kInvalidArgument, "'" + host.address + "' is not an IP address");
     }
     endpoints.push_back({{*address, host.port}, host.weight});
+  }
+  return {};
+}
+
+Result<EndpointsByHealth> addresses_of(const Priority& priority) {
+  EndpointsByHealth endpoints;
+  for (auto added : {add_addresses(priority.healthy, endpoints.healthy),
+                     add_addresses(priority.degraded, endpoints.degraded),
+                     add_addresses(priority.unhealthy, endpoints.unhealthy)}) {
+    if (!added) return tl::unexpected(std::move(added.error()));
   }
   return endpoints;
 }
@@ -131,6 +151,26 @@ Result<ClusterFacts::Type> type_of(const cluster::Cluster& message) {
       break;
   }
   return fail(Code::kInvalidArgument, "an unknown discovery type");
+}
+
+// Limits that nothing can reach are none; an unset one is Envoy's default, as for any cluster.
+void audit_circuit_breakers(const cluster::Cluster& message, FieldAudit& audit) {
+  constexpr auto kUnlimited = std::numeric_limits<std::uint32_t>::max();
+  audit.fields(message.circuit_breakers(), "cluster.circuit_breakers", {"thresholds"});
+  for (const auto& threshold : message.circuit_breakers().thresholds()) {
+    const std::string path = "cluster.circuit_breakers.thresholds";
+    audit.fields(threshold, path,
+                 {"priority", "track_remaining", "max_connections", "max_pending_requests",
+                  "max_requests", "max_retries"});
+    const auto limit = [&](const char* field, bool set, std::uint32_t value) {
+      if (set && value != kUnlimited) audit.add(path + field);
+    };
+    limit(".max_connections", threshold.has_max_connections(), threshold.max_connections().value());
+    limit(".max_pending_requests", threshold.has_max_pending_requests(),
+          threshold.max_pending_requests().value());
+    limit(".max_requests", threshold.has_max_requests(), threshold.max_requests().value());
+    limit(".max_retries", threshold.has_max_retries(), threshold.max_retries().value());
+  }
 }
 
 DnsFamily family_of(const cluster::Cluster& message) {
@@ -178,20 +218,28 @@ void audit_http_options(const cluster::Cluster& message, FieldAudit& audit) {
 Result<ClusterFacts> decode_one(const cluster::Cluster& message) {
   ClusterFacts facts;
   FieldAudit audit;
-  audit.fields(message, "cluster",
-               {"name", "alt_stat_name", "type", "eds_cluster_config", "connect_timeout",
-                "per_connection_buffer_limit_bytes", "lb_policy", "load_assignment",
-                "typed_extension_protocol_options", "dns_lookup_family", "cleanup_interval",
-                "wait_for_warm_on_init", "metadata", "track_cluster_stats"});
+  audit.fields(
+      message, "cluster",
+      {"name", "alt_stat_name", "type", "eds_cluster_config", "connect_timeout",
+       "per_connection_buffer_limit_bytes", "lb_policy", "load_assignment", "circuit_breakers",
+       "common_lb_config", "typed_extension_protocol_options", "dns_lookup_family",
+       "cleanup_interval", "wait_for_warm_on_init", "metadata", "track_cluster_stats"});
   auto type = type_of(message);
   if (!type) return tl::unexpected(std::move(type.error()));
   facts.type = *type;
   const bool original = facts.type == ClusterFacts::Type::kOriginalDestination;
+  // Both spread evenly by weight; the egress does it by least request.
   if (message.lb_policy() != cluster::Cluster::ROUND_ROBIN &&
+      message.lb_policy() != cluster::Cluster::LEAST_REQUEST &&
       !(original && message.lb_policy() == cluster::Cluster::CLUSTER_PROVIDED)) {
     audit.add("cluster.lb_policy");
   }
   audit_http_options(message, audit);
+  audit_circuit_breakers(message, audit);
+  audit.fields(message.common_lb_config(), "cluster.common_lb_config", {"healthy_panic_threshold"});
+  if (message.common_lb_config().has_healthy_panic_threshold()) {
+    facts.panic_threshold = message.common_lb_config().healthy_panic_threshold().value();
+  }
   if (message.has_connect_timeout()) {
     facts.connect_timeout = milliseconds(message.connect_timeout());
     if (facts.connect_timeout.count() <= 0) {
@@ -203,14 +251,14 @@ Result<ClusterFacts> decode_one(const cluster::Cluster& message) {
     const auto& name = message.eds_cluster_config().service_name();
     facts.endpoints_name = name.empty() ? message.name() : name;
   } else if (!original) {
-    auto hosts = hosts_of(message.load_assignment(), audit);
-    if (!hosts) return tl::unexpected(std::move(hosts.error()));
+    auto priority = first_priority(message.load_assignment(), audit);
+    if (!priority) return tl::unexpected(std::move(priority.error()));
     if (facts.type == ClusterFacts::Type::kStatic) {
-      auto endpoints = addresses_of(*hosts);
+      auto endpoints = addresses_of(*priority);
       if (!endpoints) return tl::unexpected(std::move(endpoints.error()));
       facts.endpoints = std::move(*endpoints);
     } else {
-      for (auto& host : *hosts) {
+      for (auto& host : priority->healthy.empty() ? priority->degraded : priority->healthy) {
         facts.names.push_back({std::move(host.address), host.port, host.weight});
       }
     }
@@ -221,9 +269,9 @@ Result<ClusterFacts> decode_one(const cluster::Cluster& message) {
 
 Result<EndpointsFacts> decode_one(const endpoint::ClusterLoadAssignment& message) {
   FieldAudit audit;
-  auto hosts = hosts_of(message, audit);
-  if (!hosts) return tl::unexpected(std::move(hosts.error()));
-  auto endpoints = addresses_of(*hosts);
+  auto priority = first_priority(message, audit);
+  if (!priority) return tl::unexpected(std::move(priority.error()));
+  auto endpoints = addresses_of(*priority);
   if (!endpoints) return tl::unexpected(std::move(endpoints.error()));
   return EndpointsFacts{std::move(*endpoints), audit.take()};
 }

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "egress/on_demand/destination.h"
+#include "egress/on_demand/endpoint_choice.h"
 
 namespace envoy::service::discovery::v3 {
 class DiscoveryResponse;
@@ -34,9 +35,6 @@ struct DnsName {
   bool operator==(const DnsName&) const = default;
 };
 
-/// Which addresses of a name are used (envoy.config.cluster.v3.Cluster.DnsLookupFamily).
-enum class DnsFamily { kAuto, kV4Only, kV6Only, kV4Preferred, kAll };
-
 /// What the egress uses of an envoy.config.cluster.v3.Cluster.
 struct ClusterFacts {
   enum class Type { kEds, kStatic, kStrictDns, kLogicalDns, kOriginalDestination };
@@ -44,18 +42,18 @@ struct ClusterFacts {
   Type type = Type::kStatic;
   std::chrono::milliseconds connect_timeout{5'000};  ///< Envoy's default
   std::string endpoints_name;                        ///< kEds: the ClusterLoadAssignment to ask for
-  std::vector<UpstreamEndpoint> endpoints;           ///< kStatic
+  EndpointsByHealth endpoints;                       ///< kStatic
   std::vector<DnsName> names;                        ///< kStrictDns, kLogicalDns
   DnsFamily dns_family = DnsFamily::kAuto;
+  double panic_threshold = 50;           ///< percent; Envoy's default
   std::vector<std::string> unsupported;  ///< field paths set in it that cannot be honoured
   bool operator==(const ClusterFacts&) const = default;
 };
 
-/// What the egress uses of an envoy.config.endpoint.v3.ClusterLoadAssignment: the endpoints that
-/// may be chosen (healthy ones of the first priority that has any; degraded ones if none is
-/// healthy).
+/// What the egress uses of an envoy.config.endpoint.v3.ClusterLoadAssignment: its first priority
+/// with an endpoint that is healthy or degraded, or just its first.
 struct EndpointsFacts {
-  std::vector<UpstreamEndpoint> endpoints;
+  EndpointsByHealth endpoints;
   std::vector<std::string> unsupported;
   bool operator==(const EndpointsFacts&) const = default;
 };

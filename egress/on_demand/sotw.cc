@@ -5,21 +5,14 @@
 namespace lazymesh::egress {
 
 void SotwSubscription::add(std::string name) {
-  const auto [added, is_new] = names_.insert(std::move(name));
-  if (!is_new) return;
-  due_ = true;
-  if (told_.contains(*added)) again_.insert(*added);
+  if (names_.insert(std::move(name)).second) due_ = true;
 }
 
 void SotwSubscription::remove(const std::string& name) {
-  if (names_.erase(name) == 0) return;
-  due_ = true;
-  again_.erase(name);
+  if (names_.erase(name) > 0) due_ = true;
 }
 
 void SotwSubscription::on_stream_open() {
-  told_.clear();
-  again_.clear();
   version_.clear();
   nonce_.clear();
   error_.clear();
@@ -35,15 +28,9 @@ void SotwSubscription::on_response(std::string version, std::string nonce, std::
 
 std::optional<AdsRequest> SotwSubscription::next() {
   if (!due_ || (names_.empty() && type_ == ResourceType::kCluster)) return std::nullopt;
-  auto names = names_;
-  // A server answers names that are new to it: first show it the list without them.
-  for (const auto& name : again_) names.erase(name);
-  if (names.empty() && type_ == ResourceType::kCluster) names = names_;
-  due_ = !again_.empty();
-  again_.clear();
-  told_ = names;
+  due_ = false;
   return AdsRequest{
-      type_, {names.begin(), names.end()}, version_, nonce_, std::exchange(error_, {})};
+      type_, {names_.begin(), names_.end()}, version_, nonce_, std::exchange(error_, {})};
 }
 
 }  // namespace lazymesh::egress

@@ -31,6 +31,7 @@ class SotwSubscription {
   void remove(const std::string& name);
   bool contains(std::string_view name) const { return names_.contains(name); }
   bool empty() const { return names_.empty(); }
+  std::size_t size() const { return names_.size(); }
 
   /// A new stream: everything is asked for again, with no version claimed, since a server that
   /// finds its own version current may answer nothing to a name whose content is not held.
@@ -46,8 +47,6 @@ class SotwSubscription {
  private:
   ResourceType type_;
   std::set<std::string, std::less<>> names_;
-  std::set<std::string, std::less<>> told_;   // names of the last request on this stream
-  std::set<std::string, std::less<>> again_;  // of names_: dropped and wanted again since then
   std::string version_;
   std::string nonce_;
   std::string error_;

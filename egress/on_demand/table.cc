@@ -10,6 +10,8 @@ namespace {
 
 // An opened stream that says nothing has been accepted by the peer if it lives so long.
 constexpr std::chrono::milliseconds kEstablishedAfter{100};
+// How long the content of released resources stays; longer than a request and its answer take.
+constexpr std::chrono::seconds kReleasedFor{5};
 
 std::int64_t seconds(SteadyTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
@@ -59,8 +61,10 @@ struct Table::Entry {
   std::string name_space;
   std::set<std::string> clusters;
   std::string routes;
-  // Since when all is there but some of the clusters that the routes name.
-  std::optional<SteadyTime> complete_but_routes_at;
+  // Since when only clusters that the routes name are missing, and which of these are no longer
+  // waited for.
+  std::optional<SteadyTime> routes_wait_since;
+  std::set<std::string> given_up;
 
   std::size_t kind() const { return key.index(); }
 };
@@ -200,7 +204,6 @@ void Table::fail(SteadyTime now, Entry& entry) {
                                 "the configuration of " + to_string(entry.key) + " did not come" +
                                     within + ": " + missing(entry));
   }
-  static_cast<void>(now);
   for (const auto loop : entry.loops) {
     Delivery delivery{loop, entry.key, Delivery::Forget{}};
     if (entry.kind() == 0) {
@@ -210,19 +213,19 @@ void Table::fail(SteadyTime now, Entry& entry) {
     }
     actions_.deliveries.push_back(std::move(delivery));
   }
-  erase(entry);
+  erase(now, entry);
 }
 
-void Table::forget(Entry& entry) {
+void Table::forget(SteadyTime now, Entry& entry) {
   ++totals_.evictions;
   for (const auto loop : entry.loops) {
     actions_.deliveries.push_back({loop, entry.key, Delivery::Forget{}});
   }
-  erase(entry);
+  erase(now, entry);
 }
 
-void Table::erase(Entry& entry) {
-  use(entry, entry.name_space, {}, {});
+void Table::erase(SteadyTime now, Entry& entry) {
+  use(now, entry, entry.name_space, {}, {});
   set_timer(entry, std::nullopt);
   if (entry.subscribed) to_unsubscribe_.push_back(entry.key);
   set_state(entry, State::kAsking);
@@ -233,8 +236,8 @@ void Table::erase(Entry& entry) {
 
 // Makes the entry a user of exactly these resources. What it keeps is not let go in between, so
 // that nothing that is held is asked for again.
-void Table::use(Entry& entry, const std::string& name_space, std::set<std::string> clusters,
-                const std::string& routes) {
+void Table::use(SteadyTime now, Entry& entry, const std::string& name_space,
+                std::set<std::string> clusters, const std::string& routes) {
   const auto old_space = entry.name_space;
   const bool moved = old_space != name_space;
   if (!clusters.empty() || !routes.empty()) {
@@ -249,10 +252,10 @@ void Table::use(Entry& entry, const std::string& name_space, std::set<std::strin
   if (const auto found = streams_.find(old_space); found != streams_.end()) {
     auto& cache = found->second->cache;
     for (const auto& cluster : entry.clusters) {
-      if (moved || !clusters.contains(cluster)) cache.release_cluster(cluster, entry.id);
+      if (moved || !clusters.contains(cluster)) cache.release_cluster(now, cluster, entry.id);
     }
     if (!entry.routes.empty() && (moved || entry.routes != routes)) {
-      cache.release_routes(entry.routes, entry.id);
+      cache.release_routes(now, entry.routes, entry.id);
     }
     drop_if_unused(old_space);
   }
@@ -332,41 +335,49 @@ void Table::on_resolution(SteadyTime now, const Key& key, Resolution resolution)
 
 void Table::become_unknown(SteadyTime now, Entry& entry, std::string reason) {
   if (entry.state == State::kUnknown && entry.reason == reason) return;
-  use(entry, entry.name_space, {}, {});
+  use(now, entry, entry.name_space, {}, {});
   entry.resolved.reset();
   entry.destination.reset();
   entry.caller.reset();
-  entry.complete_but_routes_at.reset();
+  entry.routes_wait_since.reset();
+  entry.given_up.clear();
   if (entry.state == State::kUnknown) set_state(entry, State::kAsking);
   entry.reason = std::move(reason);
   entry.unknown_since = now;
   set_state(entry, State::kUnknown);
   set_timer(entry, now + options_.unknown_ttl);
   deliver(entry);
-  evict_unknown(entry.kind());
+  evict_unknown(now, entry.kind());
 }
 
 void Table::become_caller(SteadyTime now, Entry& entry, mesh::WorkloadId workload) {
   if (entry.state == State::kKnown && entry.caller->workload == workload) return;
-  entry.caller = std::make_shared<const Caller>(Caller{std::move(workload), entry.last_used});
+  entry.caller = std::make_shared<const Caller>(Caller{std::move(workload)});
   known(now, entry);
 }
 
 void Table::become_destination(SteadyTime now, Entry& entry, ResolvedDestination resolved) {
   if (entry.resolved == resolved) return;
   entry.resolved = resolved;
+  if (entry.state == State::kUnknown) entry.asked_at = now;
+  if (resolved.namespace_.empty()) {
+    // Outside the registry: there is nothing to ask for, the original destination is the endpoint.
+    use(now, entry, {}, {}, {});
+    UpstreamCluster cluster;
+    cluster.name = resolved.cluster;
+    Destination next;
+    next.cluster = std::make_shared<const UpstreamCluster>(std::move(cluster));
+    return finish(now, entry, std::move(next));
+  }
   // What was delivered is not dropped before what replaces it is there, unless it moved to another
   // stream: then the delivered snapshot lives on by itself.
   std::set<std::string> clusters{resolved.cluster};
   if (entry.state == State::kKnown && entry.name_space == resolved.namespace_) {
     clusters.insert(entry.clusters.begin(), entry.clusters.end());
   }
-  use(entry, resolved.namespace_, std::move(clusters), resolved.route_configuration);
+  use(now, entry, resolved.namespace_, std::move(clusters), resolved.route_configuration);
   if (entry.state == State::kAsking || entry.state == State::kUnknown) {
-    if (entry.state == State::kUnknown) {
-      entry.asked_at = now;
-      set_timer(entry, now + options_.deadline);
-    }
+    set_timer(entry, entry.asked_at + options_.deadline);
     set_state(entry, State::kWaiting);
   }
   assemble(now, entry);
@@ -384,38 +395,45 @@ void Table::assemble(SteadyTime now, Entry& entry) {
     wanted.insert(routes->clusters().begin(), routes->clusters().end());
     auto held = wanted;
     held.insert(entry.clusters.begin(), entry.clusters.end());
-    use(entry, entry.name_space, std::move(held), entry.routes);
+    use(now, entry, entry.name_space, std::move(held), entry.routes);
   }
   Destination next;
   next.cluster = cache.cluster(resolved.cluster);
   if (!next.cluster) return;
-  bool complete = true;
+  std::set<std::string> missing;
   if (routes) {
     for (const auto& name : routes->clusters()) {
       if (auto cluster = cache.cluster(name)) {
         next.route_clusters.push_back(std::move(cluster));
       } else {
-        complete = false;
+        missing.insert(name);
       }
     }
   }
-  if (complete) {
-    entry.complete_but_routes_at.reset();
-  } else {
-    if (!entry.complete_but_routes_at) entry.complete_but_routes_at = now;
-    const auto until = *entry.complete_but_routes_at + options_.route_cluster_wait;
+  if (!std::includes(entry.given_up.begin(), entry.given_up.end(), missing.begin(),
+                     missing.end())) {
+    if (!entry.routes_wait_since) entry.routes_wait_since = now;
+    const auto until = *entry.routes_wait_since + options_.route_cluster_wait;
     if (now < until) {
       if (!entry.timer || *entry.timer > until) set_timer(entry, until);
       return;
     }
   }
+  entry.routes_wait_since.reset();
+  entry.given_up = std::move(missing);
+  next.routes = std::move(routes);
+  use(now, entry, entry.name_space, std::move(wanted), entry.routes);
+  finish(now, entry, std::move(next));
+}
+
+// Delivers the snapshot, completed by what was resolved, unless it is the last one again.
+void Table::finish(SteadyTime now, Entry& entry, Destination next) {
+  const auto& resolved = *entry.resolved;
   next.host = resolved.host;
   next.port = resolved.port;
   next.protocol = resolved.protocol;
   next.discovery = resolved.discovery;
-  next.routes = std::move(routes);
   next.last_used = entry.last_used;
-  use(entry, entry.name_space, std::move(wanted), entry.routes);
   const auto* last = entry.destination.get();
   if (last && last->host == next.host && last->port == next.port &&
       last->protocol == next.protocol && last->discovery == next.discovery &&
@@ -437,7 +455,7 @@ void Table::known(SteadyTime now, Entry& entry) {
     entry.last_used->store(seconds(now), std::memory_order_relaxed);
   }
   deliver(entry);
-  if (first) evict_least_used(entry.kind());
+  if (first) evict_least_used(now, entry.kind());
 }
 
 void Table::on_ads_open(SteadyTime now, const std::string& name_space) {
@@ -478,7 +496,7 @@ void Table::apply(SteadyTime now, ResourceCache::Change change) {
   }
 }
 
-void Table::evict_least_used(std::size_t kind) {
+void Table::evict_least_used(SteadyTime now, std::size_t kind) {
   if (known_[kind] <= options_.max_known) return;
   // A hundredth more than necessary, so that the search is not made for each new key.
   const auto excess = known_[kind] - options_.max_known + options_.max_known / 100;
@@ -490,12 +508,12 @@ void Table::evict_least_used(std::size_t kind) {
   }
   const auto end = by_use.begin() + static_cast<std::ptrdiff_t>(excess);
   std::nth_element(by_use.begin(), end - 1, by_use.end());
-  for (auto each = by_use.begin(); each != end; ++each) forget(*entries_.at(each->second));
+  for (auto each = by_use.begin(); each != end; ++each) forget(now, *entries_.at(each->second));
 }
 
-void Table::evict_unknown(std::size_t kind) {
+void Table::evict_unknown(SteadyTime now, std::size_t kind) {
   while (unknown_[kind].size() > options_.max_unknown) {
-    forget(*entries_.at(unknown_[kind].begin()->second));
+    forget(now, *entries_.at(unknown_[kind].begin()->second));
   }
 }
 
@@ -538,7 +556,7 @@ void Table::on_tick(SteadyTime now) {
       case State::kUnknown:
         // While nobody could say otherwise, what is unknown stays so.
         if (resolver_.open()) {
-          forget(entry);
+          forget(now, entry);
         } else {
           set_timer(entry, now + options_.unknown_ttl);
         }
@@ -553,17 +571,19 @@ void Table::sweep(SteadyTime now) {
   using std::chrono::milliseconds;
   sweep_at_ =
       now + std::clamp<milliseconds>(options_.idle / 20, milliseconds(1'000), milliseconds(30'000));
+  for (auto& [name_space, each] : streams_) each->cache.purge(now - kReleasedFor);
   if (!resolver_.open()) return;
+  // Callers are kept up to their limit: no loop tells when it uses them.
   const auto limit =
       seconds(now) - std::chrono::duration_cast<std::chrono::seconds>(options_.idle).count();
   std::vector<std::uint64_t> idle;
   for (const auto& [id, entry] : entries_) {
-    if (entry->state == State::kKnown &&
+    if (entry->state == State::kKnown && entry->kind() == 1 &&
         entry->last_used->load(std::memory_order_relaxed) <= limit) {
       idle.push_back(id);
     }
   }
-  for (const auto id : idle) forget(*entries_.at(id));
+  for (const auto id : idle) forget(now, *entries_.at(id));
 }
 
 SteadyTime Table::next_wake() const {

@@ -183,22 +183,23 @@ class Table {
   void deliver(Entry& entry);
   void deliver_to(Entry& entry, std::size_t loop);
   void fail(SteadyTime now, Entry& entry);
-  void forget(Entry& entry);
-  void erase(Entry& entry);
+  void forget(SteadyTime now, Entry& entry);
+  void erase(SteadyTime now, Entry& entry);
   void become_unknown(SteadyTime now, Entry& entry, std::string reason);
   void become_caller(SteadyTime now, Entry& entry, mesh::WorkloadId workload);
   void become_destination(SteadyTime now, Entry& entry, ResolvedDestination resolved);
   void assemble(SteadyTime now, Entry& entry);
+  void finish(SteadyTime now, Entry& entry, Destination next);
   void known(SteadyTime now, Entry& entry);
   void apply(SteadyTime now, ResourceCache::Change change);
-  void use(Entry& entry, const std::string& name_space, std::set<std::string> clusters,
-           const std::string& routes);
+  void use(SteadyTime now, Entry& entry, const std::string& name_space,
+           std::set<std::string> clusters, const std::string& routes);
   void attempt_resolver();
   void attempt(const std::string& name_space, Stream& stream);
   Stream& stream(const std::string& name_space);
   void drop_if_unused(const std::string& name_space);
-  void evict_least_used(std::size_t kind);
-  void evict_unknown(std::size_t kind);
+  void evict_least_used(SteadyTime now, std::size_t kind);
+  void evict_unknown(SteadyTime now, std::size_t kind);
   void sweep(SteadyTime now);
   std::string missing(const Entry& entry) const;
   std::uint64_t random();
