@@ -1,0 +1,68 @@
+#include "lazy-controller/publish/xds/admission.h"
+
+#include <algorithm>
+#include <string>
+
+#include "sidecar/configuration.h"
+
+namespace lazymesh::publish::xds {
+namespace {
+
+constexpr std::size_t kShown = 200;
+
+bool is_egress(const mesh::MeshSettings& settings, const IpAddress& peer) {
+  const auto& egress = settings.egress;
+  const auto& reporters = settings.reporters;
+  return std::any_of(egress.begin(), egress.end(),
+                     [&](const auto& address) { return address.ip == peer; }) ||
+         std::find(reporters.begin(), reporters.end(), peer) != reporters.end();
+}
+
+tl::unexpected<Error> denied(std::string message) {
+  return fail(Code::kPermissionDenied, std::move(message), Origin::kDownstream);
+}
+
+}  // namespace
+
+Result<mesh::WorkloadPtr> admit(const mesh::Registry& registry, const Node& node,
+                                const IpAddress& peer) {
+  const auto& settings = registry.settings();
+  const bool trusted = settings.trust_bound_addresses && peer.is_loopback();
+  if (node.by_name) {
+    if (trusted || is_egress(settings, peer)) return nullptr;
+    return denied(peer.to_string() + " is no egress of this mesh; name it under settings.egress");
+  }
+  const auto id = sidecar::parse_node_id(std::string_view(node.id).substr(0, kShown));
+  if (!id) return tl::unexpected(id.error());
+  auto workload = registry.find_workload(*id);
+  if (!workload) {
+    return fail(Code::kNotFound, "the registry has no workload " + id->to_string(),
+                Origin::kDownstream);
+  }
+  const auto& addresses = workload->addresses;
+  if (!trusted && std::find(addresses.begin(), addresses.end(), peer) == addresses.end()) {
+    return denied(peer.to_string() + " is no address of workload " + id->to_string() +
+                  "; only its own sidecar may ask for it");
+  }
+  return workload;
+}
+
+Result<IpAddress> parse_peer(std::string_view peer) {
+  if (peer.starts_with("unix:")) return IpAddress::v4({127, 0, 0, 1});
+  const auto colon = peer.find(':');
+  if (colon != std::string_view::npos && (peer.starts_with("ipv4:") || peer.starts_with("ipv6:"))) {
+    std::string address(peer.substr(colon + 1));
+    // gRPC escapes the brackets of IPv6 addresses (RFC 3986, 2.1).
+    for (const auto& [escaped, bracket] : {std::pair{"%5B", "["}, std::pair{"%5D", "]"}}) {
+      if (const auto at = address.find(escaped); at != std::string::npos) {
+        address.replace(at, 3, bracket);
+      }
+    }
+    if (auto parsed = SocketAddress::parse(address)) return parsed->ip;
+  }
+  return fail(Code::kInvalidArgument,
+              "peer '" + std::string(peer.substr(0, kShown)) + "' is no IP address",
+              Origin::kDownstream);
+}
+
+}  // namespace lazymesh::publish::xds

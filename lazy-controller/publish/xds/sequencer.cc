@@ -1,0 +1,543 @@
+#include "lazy-controller/publish/xds/sequencer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "sidecar/configuration.h"
+
+namespace lazymesh::publish::xds {
+namespace {
+
+constexpr std::array kAllTypes = sidecar::kResourceTypes;
+
+bool contains(const std::vector<EntryPtr>& entries, const Name& name) {
+  return std::any_of(entries.begin(), entries.end(),
+                     [&](const auto& entry) { return entry->name == name; });
+}
+
+// Envoy cuts long messages short and says so.
+bool is_cut_short(std::string_view words) {
+  return words.find("(truncated)") != std::string_view::npos;
+}
+
+bool by_name(const EntryPtr& a, const EntryPtr& b) { return a->name.text() < b->name.text(); }
+
+}  // namespace
+
+bool mentions(std::string_view words, std::string_view name) {
+  const auto in_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '|';
+  };
+  for (auto at = words.find(name); at != std::string_view::npos; at = words.find(name, at + 1)) {
+    const auto end = at + name.size();
+    const bool begins = at == 0 || (!in_name(words[at - 1]) && words[at - 1] != '.');
+    // A full stop ends a sentence unless the name goes on behind it.
+    const auto next = end < words.size() && words[end] == '.' ? end + 1 : end;
+    const bool ends = next >= words.size() || !in_name(words[next]);
+    if (begins && ends) return true;
+  }
+  return false;
+}
+
+Sequencer::Sequencer(Catalog& catalog, Variant variant, std::chrono::nanoseconds warming_deadline,
+                     SteadyTime now, Target target)
+    : catalog_(catalog),
+      variant_(variant),
+      warming_deadline_(warming_deadline),
+      opened_(now),
+      target_(std::move(target)) {
+  const auto nothing = std::make_shared<const Told>();
+  for (auto& possible : possible_) possible.push_back({0, nothing});
+}
+
+// --- what the client is to hold ---
+
+const EntryPtr* Sequencer::base_cluster(const Name& name) const {
+  for (const auto& entry : target_.frame->base) {
+    if (entry->name == name) return &entry;
+  }
+  return nullptr;
+}
+
+Wish Sequencer::find(ResourceType type, const Name& name) const {
+  const auto present = [](EntryPtr entry) { return Wish{Wish::Kind::kPresent, std::move(entry)}; };
+  const auto text = name.text();
+  const bool delta = variant_ == Variant::kDelta;
+  switch (type) {
+    case ResourceType::kCluster: {
+      if (const auto* entry = base_cluster(name)) return present(*entry);
+      if (const auto* port = target_.services->find_port(text)) return present(port->cluster);
+      const auto lingering = lingering_.find(name);
+      if (lingering != lingering_.end()) return present(lingering->second.cluster);
+      return {unknown_in_force() ? Wish::Kind::kKeep : Wish::Kind::kAbsent};
+    }
+    case ResourceType::kEndpoints: {
+      if (const auto* port = target_.services->find_port(text)) return present(port->endpoints);
+      const auto lingering = lingering_.find(name);
+      if (lingering != lingering_.end() && lingering->second.endpoints) {
+        return present(lingering->second.endpoints);
+      }
+      const auto found = catalog_.find(text);
+      const auto& from_namespace = target_.frame->workload->id.namespace_;
+      if (found && found->first->service()->visible_from(from_namespace)) {
+        return present(found->second->endpoints);
+      }
+      if (unknown_in_force()) return {Wish::Kind::kKeep};
+      return delta ? Wish{Wish::Kind::kAbsent} : present(catalog_.no_endpoints(text));
+    }
+    case ResourceType::kListener: {
+      const auto at =
+          std::lower_bound(listeners_.begin(), listeners_.end(), text,
+                           [](const auto& entry, auto key) { return entry->name.text() < key; });
+      if (at == listeners_.end() || (*at)->name != name) return {Wish::Kind::kAbsent};
+      return present(*at);
+    }
+    case ResourceType::kRoutes:
+      if (text == sidecar::kOutboundRoutes) {
+        return present(catalog_.routes(*told_->frame, *told_->services));
+      }
+      return delta ? Wish{Wish::Kind::kAbsent} : present(catalog_.no_routes(text));
+  }
+  return {Wish::Kind::kAbsent};
+}
+
+void Sequencer::each(ResourceType type, const std::function<void(const EntryPtr&)>& visit) const {
+  if (type == ResourceType::kListener) {
+    for (const auto& entry : listeners_) visit(entry);
+  }
+  if (type != ResourceType::kCluster) return;
+  for (const auto& entry : target_.frame->base) visit(entry);
+  for (const auto& item : target_.services->list()) {
+    for (const auto& port : item->ports()) visit(port.cluster);
+  }
+  for (const auto& [name, lingering] : lingering_) visit(lingering.cluster);
+  if (variant_ == Variant::kDelta || !unknown_in_force()) return;
+  // Where a response is complete, what is to be kept has to be in it.
+  subscription(type)->each_held([&](const Name& name) {
+    if (find(type, name).kind != Wish::Kind::kKeep) return;
+    if (const auto found = catalog_.find(name.text())) visit(found->second->cluster);
+  });
+}
+
+bool Sequencer::open(ResourceType type, SteadyTime now) const {
+  if (routed(type)) return told_ != nullptr;
+  if (type != ResourceType::kCluster || variant_ == Variant::kDelta) return true;
+  // A client that reconnects says which clusters it has only by asking for their endpoints; Envoy
+  // asks for those before listeners and routes.
+  const bool knows_more = std::any_of(subscriptions_.begin() + 1, subscriptions_.end(),
+                                      [](const auto* other) { return other != nullptr; });
+  return knows_more || !subscription(type)->reconnected() || waiting_is_over(now);
+}
+
+// --- what happens ---
+
+void Sequencer::retarget(Target target) {
+  const auto before = std::exchange(target_, std::move(target));
+  for (const auto& entry : before.frame->base) {
+    changes_.push_back({ResourceType::kCluster, entry->name});
+  }
+  for (const auto& entry : target_.frame->base) {
+    changes_.push_back({ResourceType::kCluster, entry->name});
+  }
+  changed_services(*before.services, *target_.services);
+  update_lingering();
+  unsettled_ = true;
+}
+
+void Sequencer::changed_services(const Items& before, const Items& after) {
+  const auto mark = [this](const Item& item) {
+    for (const auto& port : item.ports()) {
+      changes_.push_back({ResourceType::kCluster, port.name});
+      changes_.push_back({ResourceType::kEndpoints, port.name});
+    }
+  };
+  auto a = before.list().begin();
+  auto b = after.list().begin();
+  const auto end_a = before.list().end();
+  const auto end_b = after.list().end();
+  while (a != end_a || b != end_b) {
+    if (a != end_a && b != end_b && *a == *b) {
+      ++a, ++b;
+    } else if (b == end_b || (a != end_a && (*a)->host() <= (*b)->host())) {
+      mark(**a++);
+    } else {
+      mark(**b++);
+    }
+  }
+}
+
+void Sequencer::asked(SteadyTime now, ResourceType type, const Subscription& subscription) {
+  subscriptions_[static_cast<std::size_t>(type)] = &subscription;
+  if (routed(type)) {
+    // Without claims it holds none.
+    auto& front = possible(type).front();
+    front.told = subscription.reconnected() ? nullptr : std::make_shared<const Told>();
+  }
+  if (type == ResourceType::kCluster && subscription.reconnected()) {
+    for (const auto routed_type : {ResourceType::kListener, ResourceType::kRoutes}) {
+      if (this->subscription(routed_type) == nullptr) possible(routed_type).front().told = nullptr;
+    }
+  }
+  if (unknown_in_force()) was_unknown_ = true;
+  update_lingering();
+  if (type == ResourceType::kEndpoints) {
+    for (auto& name : std::exchange(endpoints_owed_, {})) {
+      changes_.push_back({ResourceType::kEndpoints, std::move(name), true});
+    }
+  }
+  if (type == ResourceType::kEndpoints || type == ResourceType::kCluster) cool_unconfirmed(now);
+  unsettled_ = true;
+}
+
+// A reconnecting client has the clusters that it claims, but those whose endpoints it asks for and
+// does not claim were still warming.
+void Sequencer::cool_unconfirmed(SteadyTime now) {
+  const auto* clusters = subscription(ResourceType::kCluster);
+  const auto* endpoints = subscription(ResourceType::kEndpoints);
+  if (variant_ != Variant::kDelta || clusters == nullptr || endpoints == nullptr) return;
+  if (!clusters->reconnected()) return;
+  clusters->each_held([&](const Name& name) {
+    if (endpoints->wants(name) && !endpoints->holds(name)) cold_.try_emplace(name, Cold{now});
+  });
+}
+
+void Sequencer::sent(SteadyTime now, const Response& response) {
+  if (routed(response.type)) {
+    possible(response.type).push_back({response.nonce, told_});
+    return;
+  }
+  if (response.type == ResourceType::kCluster) return sent_clusters(now, response);
+  EndpointsInFlight in_flight{response.nonce, {}};
+  for (const auto* names : {&response.added, &response.updated}) {
+    for (const auto& name : *names) {
+      if (cold_.contains(name)) in_flight.names.push_back(name);
+    }
+  }
+  if (!in_flight.names.empty()) endpoints_in_flight_.push_back(std::move(in_flight));
+}
+
+void Sequencer::sent_clusters(SteadyTime now, const Response& response) {
+  const bool first = !std::exchange(clusters_told_, true);
+  const bool reconnected = subscription(ResourceType::kCluster)->reconnected();
+  const bool gated = !first || reconnected;
+  for (const auto& name : response.added) {
+    if (gated) cold_.insert_or_assign(name, Cold{now});
+  }
+  for (const auto& name : response.updated) {
+    if (const auto cold = cold_.find(name); cold != cold_.end()) cold->second = Cold{now};
+  }
+  for (const auto& name : response.removed) cold_.erase(name);
+  clusters_in_flight_.push_back({response.nonce, response.added, response.updated});
+
+  const bool endpoints_asked = subscription(ResourceType::kEndpoints) != nullptr;
+  for (const auto* names : {&response.added, &response.updated}) {
+    for (const auto& name : *names) {
+      if (endpoints_asked) {
+        changes_.push_back({ResourceType::kEndpoints, name, true});
+      } else if (reconnected) {
+        endpoints_owed_.push_back(name);
+      }
+    }
+  }
+  unsettled_ = true;
+}
+
+void Sequencer::unchanged(SteadyTime, ResourceType type) {
+  if (type == ResourceType::kCluster) {
+    clusters_told_ = true;
+    unsettled_ = true;
+  } else if (routed(type) && !refused_last(type)) {
+    possible(type).back().told = told_;
+    update_lingering();
+  }
+}
+
+void Sequencer::acked(SteadyTime now, ResourceType type, std::uint64_t nonce) {
+  if (routed(type)) {
+    refused_last(type) = false;
+    auto& sets = possible(type);
+    while (sets.size() > 1 && sets[1].nonce <= nonce) sets.pop_front();
+    update_lingering();
+  } else if (type == ResourceType::kCluster) {
+    while (!clusters_in_flight_.empty() && clusters_in_flight_.front().nonce <= nonce) {
+      accept_clusters(now, clusters_in_flight_.front());
+      clusters_in_flight_.pop_front();
+    }
+  } else {
+    while (!endpoints_in_flight_.empty() && endpoints_in_flight_.front().nonce <= nonce) {
+      for (const auto& name : endpoints_in_flight_.front().names) {
+        const auto cold = cold_.find(name);
+        if (cold != cold_.end() && !cold->second.refused) warm(now, name);
+      }
+      endpoints_in_flight_.pop_front();
+    }
+  }
+}
+
+void Sequencer::refused(SteadyTime now, ResourceType type, std::uint64_t nonce,
+                        std::string_view words) {
+  if (routed(type)) {
+    refused_last(type) = true;
+    auto& sets = possible(type);
+    // A refused route configuration changed nothing; of refused listeners, some may be in force.
+    if (type == ResourceType::kRoutes && sets.size() > 1) {
+      std::erase_if(sets, [&](const auto& set) { return set.nonce == nonce; });
+    }
+    update_lingering();
+  } else if (type == ResourceType::kCluster) {
+    while (!clusters_in_flight_.empty() && clusters_in_flight_.front().nonce <= nonce) {
+      const auto response = std::move(clusters_in_flight_.front());
+      clusters_in_flight_.pop_front();
+      if (response.nonce == nonce) {
+        refuse_clusters(now, response, words);
+      } else {
+        accept_clusters(now, response);
+      }
+    }
+  } else {
+    std::erase_if(endpoints_in_flight_,
+                  [&](const auto& response) { return response.nonce <= nonce; });
+  }
+}
+
+void Sequencer::accept_clusters(SteadyTime now, const ClustersInFlight& response) {
+  for (const auto& name : response.added) warm(now, name);
+  for (const auto& name : response.updated) warm(now, name);
+}
+
+// Envoy takes the good clusters of a response and names the bad ones. If it names none, nothing is
+// known of any until its endpoints are acknowledged.
+void Sequencer::refuse_clusters(SteadyTime now, const ClustersInFlight& response,
+                                std::string_view words) {
+  std::vector<Name> unnamed;
+  bool any_named = false;
+  for (const auto& name : response.added) {
+    if (!mentions(words, name.text())) {
+      unnamed.push_back(name);
+      continue;
+    }
+    any_named = true;
+    auto& cold = cold_.try_emplace(name, Cold{now}).first->second;
+    cold.refused = cold.overdue = true;
+  }
+  for (const auto& name : response.updated) {
+    if (mentions(words, name.text())) {
+      any_named = true;
+      if (const auto cold = cold_.find(name); cold != cold_.end()) {
+        cold->second.refused = cold->second.overdue = true;
+      }
+    } else if (cold_.contains(name)) {
+      unnamed.push_back(name);
+    }
+  }
+  if (any_named && !is_cut_short(words)) {
+    for (const auto& name : unnamed) warm(now, name);
+  }
+  unsettled_ = true;
+}
+
+void Sequencer::warm(SteadyTime now, const Name& name) {
+  const auto cold = cold_.find(name);
+  if (cold == cold_.end()) return;
+  warmed_.push_back(now - cold->second.since);
+  cold_.erase(cold);
+  unsettled_ = true;
+}
+
+void Sequencer::registry_changed(std::span<const Name> names) {
+  for (const auto& name : names) changes_.push_back({ResourceType::kEndpoints, name});
+}
+
+// --- what may be told ---
+
+bool Sequencer::unknown_in_force() const {
+  return possible_[0].front().told == nullptr || possible_[1].front().told == nullptr;
+}
+
+bool Sequencer::has(const Name& name) const {
+  const auto* clusters = subscription(ResourceType::kCluster);
+  // Who does not ask us for clusters has its own.
+  return clusters == nullptr || (clusters->holds(name) && !cold_.contains(name));
+}
+
+bool Sequencer::has_clusters(const Item& item) const {
+  return std::all_of(item.ports().begin(), item.ports().end(),
+                     [this](const auto& port) { return has(port.name); });
+}
+
+bool Sequencer::has_cold(const Item& item) const {
+  return std::any_of(item.ports().begin(), item.ports().end(),
+                     [this](const auto& port) { return cold_.contains(port.name); });
+}
+
+bool Sequencer::may_be_routed(const Item& item) const {
+  if (!has_clusters(item)) return false;
+  const auto& hosts = item.service()->route_hosts;
+  return std::all_of(hosts.begin(), hosts.end(), [this](const auto& host) {
+    const auto* other = target_.services->find(host);
+    return other == nullptr || has_clusters(**other);
+  });
+}
+
+// The services of the target that may be routed to; of those that changed and may not yet, what is
+// told of them now.
+ItemsPtr Sequencer::routable() const {
+  static const std::vector<ItemPtr> kNone;
+  const auto& now_told = told_ ? told_->services->list() : kNone;
+  auto old = now_told.begin();
+  std::vector<ItemPtr> list;
+  list.reserve(target_.services->list().size());
+  for (const auto& item : target_.services->list()) {
+    while (old != now_told.end() && (*old)->host() < item->host()) ++old;
+    const bool was_told = old != now_told.end() && (*old)->host() == item->host();
+    if (was_told && *old == item) {
+      // Its clusters were there and cannot have been withdrawn.
+      if (cold_.empty() || !has_cold(*item)) list.push_back(item);
+    } else if (may_be_routed(*item)) {
+      list.push_back(item);
+    } else if (was_told && !has_cold(**old)) {
+      list.push_back(*old);
+    }
+  }
+  if (list == target_.services->list()) return target_.services;
+  return catalog_.items(std::move(list));
+}
+
+void Sequencer::settle(SteadyTime now) {
+  if (!unsettled_) return;
+  if (subscription(ResourceType::kListener) == nullptr &&
+      subscription(ResourceType::kRoutes) == nullptr) {
+    return;
+  }
+  if (!clusters_told_ && !waiting_is_over(now)) return;
+  const auto& base = target_.frame->base;
+  const bool based =
+      std::all_of(base.begin(), base.end(), [this](const auto& entry) { return has(entry->name); });
+  Told next{based ? target_.frame : told_ ? told_->frame : nullptr, routable()};
+  // Whatever a reconnecting client had is left alone while better is to be expected.
+  const bool complete = based && next.services == target_.services;
+  if (!complete && unknown_in_force() && !waiting_is_over(now)) return;
+  if (next.frame == nullptr) return;
+  unsettled_ = false;
+  if (told_ && told_->frame == next.frame && told_->services == next.services) return;
+  tell(std::move(next));
+}
+
+void Sequencer::tell(Told told) {
+  for (const auto& entry : listeners_) changes_.push_back({ResourceType::kListener, entry->name});
+  listeners_ = catalog_.listeners(*told.frame, *told.services);
+  std::sort(listeners_.begin(), listeners_.end(), by_name);
+  for (const auto& entry : listeners_) changes_.push_back({ResourceType::kListener, entry->name});
+  changes_.push_back({ResourceType::kRoutes, catalog_.names().intern(sidecar::kOutboundRoutes)});
+  told_ = std::make_shared<const Told>(std::move(told));
+  update_lingering();
+}
+
+void Sequencer::update_lingering() {
+  absl::flat_hash_map<Name, Lingering> lingering;
+  if (told_) linger(*told_, lingering);
+  for (const auto& sets : possible_) {
+    for (const auto& set : sets) {
+      if (set.told && set.told != told_) linger(*set.told, lingering);
+    }
+  }
+  std::swap(lingering, lingering_);
+  for (const auto& [name, before] : lingering) {
+    if (lingering_.contains(name)) continue;
+    changes_.push_back({ResourceType::kCluster, name});
+    changes_.push_back({ResourceType::kEndpoints, name});
+  }
+  if (was_unknown_ && !unknown_in_force()) forget_unknown();
+}
+
+void Sequencer::linger(const Told& told, absl::flat_hash_map<Name, Lingering>& into) const {
+  if (told.frame == nullptr) return;
+  for (const auto& entry : told.frame->base) {
+    if (!contains(target_.frame->base, entry->name))
+      into.try_emplace(entry->name, Lingering{entry, nullptr});
+  }
+  if (told.services == target_.services) return;
+  auto kept = target_.services->list().begin();
+  const auto end = target_.services->list().end();
+  for (const auto& item : told.services->list()) {
+    while (kept != end && (*kept)->host() < item->host()) ++kept;
+    const bool same_host = kept != end && (*kept)->host() == item->host();
+    if (same_host && *kept == item) continue;
+    for (const auto& port : item->ports()) {
+      if (same_host && (*kept)->find(port.number) != nullptr) continue;
+      into.try_emplace(port.name, Lingering{port.cluster, port.endpoints});
+    }
+  }
+}
+
+// What was kept only because it might have been in use.
+void Sequencer::forget_unknown() {
+  was_unknown_ = false;
+  const auto* clusters = subscription(ResourceType::kCluster);
+  if (clusters == nullptr) return;
+  clusters->each_held([&](const Name& name) {
+    if (find(ResourceType::kCluster, name).kind == Wish::Kind::kPresent) return;
+    changes_.push_back({ResourceType::kCluster, name});
+    changes_.push_back({ResourceType::kEndpoints, name});
+  });
+}
+
+std::vector<Change> Sequencer::take_changes(SteadyTime now) {
+  settle(now);
+  return std::exchange(changes_, {});
+}
+
+// --- time ---
+
+std::optional<SteadyTime> Sequencer::deadline() const {
+  std::optional<SteadyTime> earliest;
+  const auto consider = [&](SteadyTime at) {
+    if (!earliest || at < *earliest) earliest = at;
+  };
+  const auto* clusters = subscription(ResourceType::kCluster);
+  if (!waited_ && (unknown_in_force() || clusters == nullptr)) {
+    consider(opened_ + warming_deadline_);
+  }
+  for (const auto& [name, cold] : cold_) {
+    if (!cold.overdue) consider(cold.since + warming_deadline_);
+  }
+  return earliest;
+}
+
+void Sequencer::tick(SteadyTime now) {
+  if (!waited_ && waiting_is_over(now)) {
+    waited_ = true;
+    for (const auto type : {ResourceType::kListener, ResourceType::kRoutes}) {
+      auto& front = possible(type).front();
+      if (front.told != nullptr || subscription(type) != nullptr) continue;
+      // It asked for none for so long: it has none.
+      front.told = std::make_shared<const Told>();
+      update_lingering();
+    }
+    unsettled_ = true;
+  }
+  for (auto& [name, cold] : cold_) {
+    if (cold.overdue || now < cold.since + warming_deadline_) continue;
+    cold.overdue = true;
+    overdue_.emplace_back(name.text());
+  }
+}
+
+std::vector<std::string> Sequencer::pending() const {
+  std::vector<std::string> hosts;
+  if (told_ && told_->services == target_.services) return hosts;
+  for (const auto& item : target_.services->list()) {
+    const bool done = told_ ? told_->services->contains(item) : may_be_routed(*item);
+    if (!done) hosts.push_back(item->host());
+  }
+  return hosts;
+}
+
+std::vector<std::chrono::nanoseconds> Sequencer::take_warmed() {
+  return std::exchange(warmed_, {});
+}
+
+std::vector<std::string> Sequencer::take_overdue() { return std::exchange(overdue_, {}); }
+
+}  // namespace lazymesh::publish::xds
