@@ -28,14 +28,17 @@ std::uint32_t status_of(route::RedirectAction::RedirectResponseCode code) {
 }
 
 // The request's host for the Location: without its port if that is replaced, or if it is the
-// default of a scheme that is replaced.
-std::string_view kept_host(std::string_view authority, bool port_replaced, bool leaves_http) {
+// default of a scheme that is left.
+std::string_view kept_host(std::string_view authority, bool port_replaced,
+                           std::string_view left_scheme) {
   const auto colon = authority.rfind(':');
   const auto bracket = authority.rfind(']');
   if (colon == std::string_view::npos || (bracket != std::string_view::npos && colon < bracket)) {
     return authority;
   }
-  const bool drop = port_replaced || (leaves_http && authority.substr(colon) == ":80");
+  const auto port = authority.substr(colon);
+  const bool drop = port_replaced || (left_scheme == "http" && port == ":80") ||
+                    (left_scheme == "https" && port == ":443");
   return drop ? authority.substr(0, colon) : authority;
 }
 
@@ -102,10 +105,11 @@ std::string Redirect::location(const RequestView& request, const RequestMatch& m
     path = bare;
   }
   if (keep_query) path += query;
-  const bool leaves_http = !scheme_.empty() && scheme_ != "http";
-  std::string location(scheme_.empty() ? std::string_view("http") : std::string_view(scheme_));
-  location += "://";
-  location += host_.empty() ? kept_host(request.authority, !port_.empty(), leaves_http)
+  const auto asked = scheme_of(request);
+  const auto& scheme = scheme_.empty() ? asked : scheme_;
+  auto location = scheme + "://";
+  location += host_.empty() ? kept_host(request.authority, !port_.empty(),
+                                        scheme == asked ? std::string_view{} : asked)
                             : std::string_view(host_);
   return location.append(port_).append(path);
 }

@@ -59,8 +59,13 @@ std::optional<std::string> header_of(const RequestView& request, std::string_vie
   if (name == ":method") return std::string(request.method);
   if (name == ":path") return std::string(request.path);
   if (name == ":authority" || name == "host") return std::string(request.authority);
-  if (name == ":scheme") return "http";
+  if (name == ":scheme") return scheme_of(request);
   return request.header ? request.header(name) : std::nullopt;
+}
+
+std::string scheme_of(const RequestView& request) {
+  auto scheme = absl::AsciiStrToLower(header_of(request, "x-forwarded-proto").value_or(""));
+  return scheme == "https" ? scheme : "http";
 }
 
 StringMatch::StringMatch(Kind kind, std::string text, bool ignore_case)
@@ -218,11 +223,21 @@ bool HeaderMatch::match_value(std::string_view value) const {
 }
 
 bool HeaderMatch::match(const RequestView& request) const {
-  auto value = header_of(request, name_);
-  if (!value && missing_is_empty_) value.emplace();
-  if (kind_ == Kind::kPresent) return (value.has_value() == present_) != invert_;
+  bool present = false;
+  bool matched = false;
+  const auto look_at = [&](std::string_view value) {
+    present = true;
+    if (kind_ != Kind::kPresent) matched = matched || match_value(value);
+  };
+  if (request.each_value && !name_.starts_with(':')) {
+    request.each_value(name_, look_at);
+  } else if (const auto value = header_of(request, name_)) {
+    look_at(*value);
+  }
+  if (!present && missing_is_empty_) look_at("");
+  if (kind_ == Kind::kPresent) return (present == present_) != invert_;
   // An absent header matches nothing, inverted or not (HeaderMatcher.invert_match).
-  return value && match_value(*value) != invert_;
+  return present && matched != invert_;
 }
 
 Result<QueryMatch> QueryMatch::compile(const route::QueryParameterMatcher& matcher) {

@@ -125,5 +125,7 @@ class RequestMatch {
 
 /// The value of a header by its lower-case name; pseudo-headers too.
 std::optional<std::string> header_of(const RequestView& request, std::string_view name);
+/// "http" or "https": what X-Forwarded-Proto says, else what the connection is.
+std::string scheme_of(const RequestView& request);
 
 }  // namespace lazymesh::egress

@@ -404,14 +404,15 @@ class CompiledTable final : public RouteTable {
         rewrite(decision, *cluster, chosen, request);
         break;
     }
-    std::vector<const HeaderChanges*> levels;
-    if (cluster) levels.push_back(&cluster->headers);
-    levels.insert(levels.end(), {&chosen.headers, &host.headers, &headers_});
-    if (most_specific_last_) std::reverse(levels.begin(), levels.end());
-    for (const auto* level : levels) {
-      level->request.append_to(decision.request_headers, request);
-      level->response.append_to(decision.response_headers, request);
-    }
+    const auto change = [&](const HeaderChanges& changes) {
+      changes.request.append_to(decision.request_headers, request);
+      changes.response.append_to(decision.response_headers, request);
+    };
+    // The order of the levels is a setting, but a weighted cluster's changes are always the first.
+    if (cluster) change(cluster->headers);
+    change(most_specific_last_ ? headers_ : chosen.headers);
+    change(host.headers);
+    change(most_specific_last_ ? chosen.headers : headers_);
     return decision;
   }
 

@@ -26,6 +26,10 @@ struct RequestView {
   /// The value of a header by its lower-case name; nullopt if absent. Several values are joined by
   /// commas.
   std::function<std::optional<std::string>(std::string_view)> header;
+  /// Calls back with each value of a header by its lower-case name, in their order: header matches
+  /// look at them one by one. Null: `header`'s is taken for the only value.
+  std::function<void(std::string_view, const std::function<void(std::string_view)>&)> each_value =
+      nullptr;
 };
 
 struct HeaderOperation {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,8 @@ struct RouteCase {
   std::string configuration;  ///< RouteConfiguration as JSON
   std::vector<RouteRequest> requests;
 };
+
+inline void PrintTo(const RouteCase& each, std::ostream* out) { *out << each.name; }
 
 /// What is honoured, by example. The same for RouteTable and for a real Envoy.
 const std::vector<RouteCase>& route_cases();

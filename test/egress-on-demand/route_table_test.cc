@@ -44,7 +44,12 @@ std::optional<std::string> find(const Headers& headers, std::string_view name) {
 
 RequestView view(const RouteRequest& request) {
   return {request.method, request.authority, request.path,
-          [&request](std::string_view name) { return find(request.headers, name); }};
+          [&request](std::string_view name) { return find(request.headers, name); },
+          [&request](std::string_view name, const std::function<void(std::string_view)>& each) {
+            for (const auto& [key, value] : request.headers) {
+              if (absl::AsciiStrToLower(key) == name) each(value);
+            }
+          }};
 }
 
 // What a proxy does with the operations.
