@@ -1,0 +1,100 @@
+"""Our programs where there is little, or much, or a mistake."""
+
+import subprocess
+
+import pytest
+from world import NAMESPACE, World
+
+from lab import Lab, eventually
+from lab.population import populate
+
+
+@pytest.fixture
+def lab():
+    with Lab() as made:
+        yield made
+
+
+def test_an_empty_mesh_is_served(lab):
+    lab.start_controller().wait_ready()
+    lab.start_egress().wait_ready()
+    assert lab.dependencies() == {}
+    World(lab, services=1).apply()  # and it grows from there
+    pod = lab.pod(NAMESPACE, "late", inbound=False)
+    lab.mesh.write()
+    host = next(iter(lab.mesh.services))
+    lab.start_sidecars([pod])
+    eventually(lambda: pod.get(host).status == 200, 5, "the late service is served")
+
+
+@pytest.mark.parametrize("program", ["controller", "egress"])
+def test_a_second_copy_on_the_same_ports_is_refused(lab, program):
+    lab.start_controller().wait_ready()
+    lab.start_egress().wait_ready()
+    first = getattr(lab, program)
+    second = getattr(lab, f"start_{program}")()
+    try:
+        assert second.process.wait(10) != 0
+        last = second.process.output().strip().splitlines()[-1]
+        assert "in use" in last or "cannot" in last, last
+    finally:
+        setattr(lab, program, first)
+    assert first.get("/readyz").status == 200
+
+
+def test_a_sidecar_waits_for_a_controller_that_starts_later(lab):
+    world = World(lab, services=2)
+    pod = lab.pod(NAMESPACE, "early", inbound=False)
+    lab.mesh.write()
+    lab.start_sidecars([pod], wait=False)
+    world.start()
+    pod.envoy.wait_ready()
+    host = world.fresh()
+    assert world.via(pod, pod.get(host)) == "egress"
+    world.becomes_direct(pod, host)
+
+
+@pytest.mark.parametrize("protocol", ["delta", "sotw"])
+def test_ten_thousand_services(lab, protocol):
+    world = World(lab, services=4)
+    populate(lab.mesh, 10_000)
+    world.start()
+    with world.client(protocol) as lazy:
+        assert world.knows(lazy) == set()
+        host = world.fresh()
+        assert world.via(lazy, lazy.get(host)) == "egress"
+        world.becomes_direct(lazy, host)
+        assert world.knows(lazy) == {host}
+        with world.client(protocol, namespace="plain") as full:
+            eventually(
+                lambda: len(world.knows(full)) == len(lab.mesh.services),
+                60,
+                "the whole mesh",
+                interval=0.5,
+            )
+            assert world.via(full, full.get(host)) == "direct"
+
+
+def test_wrong_arguments_are_one_clear_line(lab):
+    for argv in (
+        [
+            "lazymesh-controller",
+            "--mesh",
+            "/nowhere.yaml",
+            "--store",
+            lab.path("x.db"),
+            "--grpc",
+            "nonsense",
+        ],
+        ["lazymesh-egress", "--listen", "nonsense"],
+        ["lazymeshctl", "bootstrap", "shop/nobody", "--mesh", "/nowhere.yaml"],
+    ):
+        done = subprocess.run(
+            [lab.program(argv[0]), *argv[1:]],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+        assert done.returncode != 0
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
