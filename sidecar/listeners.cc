@@ -26,6 +26,21 @@ IpAddress any_address(const mesh::Workload& workload) {
   return v6 ? IpAddress::v6({}) : IpAddress::v4({});
 }
 
+// What is next to the workload (its node's metadata service among it) is another thing seen from
+// the egress, so it is never sent there.
+void keep_link_local_direct(const Subject& subject, Listener& listener) {
+  auto& chain = *listener.add_filter_chains();
+  chain.set_name("link-local");
+  const auto add = [&](const std::string& prefix, std::uint32_t bits) {
+    auto& range = *chain.mutable_filter_chain_match()->add_prefix_ranges();
+    range.set_address_prefix(prefix);
+    range.mutable_prefix_len()->set_value(bits);
+  };
+  add("169.254.0.0", 16);  // RFC 3927
+  add("fe80::", 10);       // RFC 4291, 2.5.6
+  add_tcp(kPassthroughCluster, observed(subject), chain);
+}
+
 // Where iptables sends what the application sends. Connections with a listener of their own address
 // are handed to it; the rest is treated here, by what it is and not by its port.
 ResourcePtr virtual_outbound(const Subject& subject) {
@@ -37,12 +52,14 @@ ResourcePtr virtual_outbound(const Subject& subject) {
   listener.mutable_use_original_dst()->set_value(true);  // hand over
   inspect_http(listener);
   add_blackhole(kOutboundPort, listener);
+  const auto fallback = fallback_of(subject);
+  const bool any = subject.registry.settings().outbound == mesh::OutboundPolicy::kAllowAny;
+  if (fallback == Fallback::kEgress && any) keep_link_local_direct(subject, listener);
   auto& http = *listener.add_filter_chains();
   http.set_name("http");
   match_http(http);
   add_outbound_http(observed(subject), http);
   // Without a default chain, what no chain matches is closed.
-  const auto fallback = fallback_of(subject);
   if (fallback != Fallback::kRefuse) {
     auto& tcp = *listener.mutable_default_filter_chain();
     tcp.set_name("tcp");

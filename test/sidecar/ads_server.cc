@@ -7,28 +7,24 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "envoy/service/accesslog/v3/als.grpc.pb.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
 
 namespace lazymesh::test {
 
+using envoy::service::accesslog::v3::AccessLogService;
+using envoy::service::accesslog::v3::StreamAccessLogsMessage;
+using envoy::service::accesslog::v3::StreamAccessLogsResponse;
 using envoy::service::discovery::v3::DeltaDiscoveryRequest;
 using envoy::service::discovery::v3::DeltaDiscoveryResponse;
 using envoy::service::discovery::v3::DiscoveryRequest;
 using envoy::service::discovery::v3::DiscoveryResponse;
 
-class AdsServer::Service final
+class AdsServer::Discovery final
     : public envoy::service::discovery::v3::AggregatedDiscoveryService::Service {
  public:
-  explicit Service(std::vector<sidecar::ResourcePtr> resources) : resources_(std::move(resources)) {
-    grpc::ServerBuilder builder;
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
-  }
-  ~Service() override { server_->Shutdown(std::chrono::system_clock::time_point{}); }
-
-  int port() const { return port_; }
+  explicit Discovery(std::vector<sidecar::ResourcePtr> resources)
+      : resources_(std::move(resources)) {}
 
   std::size_t acknowledged(std::string_view type) const {
     const std::scoped_lock lock(mutex_);
@@ -111,24 +107,58 @@ class AdsServer::Service final
   }
 
   const std::vector<sidecar::ResourcePtr> resources_;
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
   std::atomic<unsigned> nonce_ = 0;
   mutable std::mutex mutex_;
   std::map<std::string, std::size_t, std::less<>> acknowledged_;
   std::vector<std::string> refused_;
 };
 
+class AdsServer::AccessLogs final : public AccessLogService::Service {
+ public:
+  grpc::Status StreamAccessLogs(grpc::ServerContext*,
+                                grpc::ServerReader<StreamAccessLogsMessage>* in,
+                                StreamAccessLogsResponse*) override {
+    StreamAccessLogsMessage message;
+    while (in->Read(&message)) {
+      const std::scoped_lock lock(mutex_);
+      for (const auto& entry : message.http_logs().log_entry()) {
+        entries_.push_back(entry.ShortDebugString());
+      }
+    }
+    return grpc::Status::OK;
+  }
+
+  std::vector<std::string> entries() const {
+    const std::scoped_lock lock(mutex_);
+    return entries_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> entries_;
+};
+
 AdsServer::AdsServer(std::vector<sidecar::ResourcePtr> resources)
-    : service_(std::make_unique<Service>(std::move(resources))) {}
-AdsServer::~AdsServer() = default;
+    : discovery_(std::make_unique<Discovery>(std::move(resources))),
+      access_logs_(std::make_unique<AccessLogs>()) {
+  grpc::ServerBuilder builder;
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+  builder.RegisterService(discovery_.get());
+  builder.RegisterService(access_logs_.get());
+  server_ = builder.BuildAndStart();
+}
+
+// The deadline has passed: streams are cancelled.
+AdsServer::~AdsServer() { server_->Shutdown(std::chrono::system_clock::time_point{}); }
 
 SocketAddress AdsServer::address() const {
-  return {IpAddress::v4({127, 0, 0, 1}), static_cast<std::uint16_t>(service_->port())};
+  return {IpAddress::v4({127, 0, 0, 1}), static_cast<std::uint16_t>(port_)};
 }
 std::size_t AdsServer::acknowledged(sidecar::ResourceType type) const {
-  return service_->acknowledged(sidecar::type_url(type));
+  return discovery_->acknowledged(sidecar::type_url(type));
 }
-std::vector<std::string> AdsServer::refused() const { return service_->refused(); }
+std::vector<std::string> AdsServer::refused() const { return discovery_->refused(); }
+std::vector<std::string> AdsServer::access_logs() const { return access_logs_->entries(); }
 
 }  // namespace lazymesh::test

@@ -218,6 +218,24 @@ TEST_P(RealSidecar, ChangesNothingButForTheSchemeItSays) {
   EXPECT_EQ(origin.peers().front().ip, ip(own_address()));
 }
 
+TEST_P(RealSidecar, ReportsToTheControllerWhereItIsObserved) {
+  Origin origin(kAnswer);
+  Mesh mesh;
+  mesh.mode = LazyMode::kObserve;
+  auto reviews = service("reviews", {{18080, Protocol::kHttp, "http"}});
+  reviews.endpoints = {endpoint(origin.address().to_string(), 18080)};
+  mesh.services = {reviews};
+  start(mesh);
+  if (IsSkipped()) return;
+  ask(18080, "GET / HTTP/1.1\r\nHost: reviews.shop:18080\r\n\r\n");
+  ASSERT_TRUE(eventually([&] { return !ads->access_logs().empty(); }));
+  const auto entry = ads->access_logs().front();
+  EXPECT_THAT(entry, HasSubstr("upstream_cluster: \"outbound|18080||reviews.shop"));
+  EXPECT_THAT(entry, HasSubstr("authority: \"reviews.shop:18080\""));
+  EXPECT_THAT(entry, HasSubstr("downstream_local_address { socket_address { address: \"" +
+                               own_address() + "\" port_value: 18080 }"));
+}
+
 TEST_P(RealSidecar, TakesHttp10) {
   Origin origin(kAnswer);
   Mesh mesh;

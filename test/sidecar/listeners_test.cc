@@ -45,6 +45,13 @@ HttpConnectionManager http(const FilterChain& chain) {
   return unpack<HttpConnectionManager>(chain.filters(chain.filters_size() - 1).typed_config());
 }
 
+FilterChain chain(const Listener& listener, std::string_view name) {
+  for (const auto& each : listener.filter_chains()) {
+    if (each.name() == name) return each;
+  }
+  throw std::logic_error("no filter chain " + std::string(name));
+}
+
 std::string at(const Listener& listener) {
   const auto& socket = listener.address().socket_address();
   return socket.address() + ":" + std::to_string(socket.port_value());
@@ -55,11 +62,10 @@ TEST(VirtualOutbound, TreatsHttpByWhatItIsAndTheRestByWhereItWasGoing) {
   const auto listener = named(mesh, "virtualOutbound");
   EXPECT_EQ(at(listener), "0.0.0.0:15001");
   EXPECT_TRUE(listener.use_original_dst().value());
-  ASSERT_THAT(listener.filter_chains(), SizeIs(2));
-  const auto& chain = listener.filter_chains(1);
-  EXPECT_THAT(chain.filter_chain_match().application_protocols(),
+  const auto requests = chain(listener, "http");
+  EXPECT_THAT(requests.filter_chain_match().application_protocols(),
               ElementsAre("http/1.0", "http/1.1", "h2c"));
-  const auto manager = http(chain);
+  const auto manager = http(requests);
   EXPECT_EQ(manager.rds().route_config_name(), sidecar::kOutboundRoutes);
   EXPECT_TRUE(manager.rds().config_source().has_ads());
   EXPECT_EQ(tcp(listener.default_filter_chain()).cluster(), sidecar::kEgressCluster);
@@ -71,7 +77,7 @@ TEST(VirtualOutbound, RemembersThePortForTheRoutes) {
   Mesh mesh;
   const auto listener = named(mesh, "virtualOutbound");
   const auto config = unpack<envoy::extensions::filters::network::set_filter_state::v3::Config>(
-      listener.filter_chains(1).filters(0).typed_config());
+      chain(listener, "http").filters(0).typed_config());
   EXPECT_EQ(config.on_new_connection(0).object_key(), "lazymesh.port");
   EXPECT_EQ(config.on_new_connection(0).format_string().text_format_source().inline_string(),
             "%DOWNSTREAM_LOCAL_PORT%");
@@ -93,10 +99,10 @@ TEST(VirtualOutbound, RestoresTheDestinationBeforeItInspectsForAShortWhile) {
 
 TEST(VirtualOutbound, ClosesConnectionsToItself) {
   Mesh mesh;
-  const auto outbound = named(mesh, "virtualOutbound").filter_chains(0);
+  const auto outbound = chain(named(mesh, "virtualOutbound"), "blackhole");
   EXPECT_EQ(outbound.filter_chain_match().destination_port().value(), 15001);
   EXPECT_THAT(outbound.filters(), IsEmpty());
-  const auto inbound = named(mesh, "virtualInbound").filter_chains(0);
+  const auto inbound = chain(named(mesh, "virtualInbound"), "blackhole");
   EXPECT_EQ(inbound.filter_chain_match().destination_port().value(), 15006);
   EXPECT_THAT(inbound.filters(), IsEmpty());
 }
@@ -108,6 +114,18 @@ TEST(VirtualOutbound, OfASidecarThatKnowsTheMeshPassesThroughOrCloses) {
   mesh.settings.outbound = mesh::OutboundPolicy::kAllowAny;
   EXPECT_EQ(tcp(named(mesh, "virtualOutbound").default_filter_chain()).cluster(),
             sidecar::kPassthroughCluster);
+}
+
+// The metadata service of the workload's node is not that of the egress's.
+TEST(VirtualOutbound, NeverSendsLinkLocalTrafficToTheEgress) {
+  Mesh mesh;
+  mesh.settings.outbound = mesh::OutboundPolicy::kAllowAny;
+  const auto listener = named(mesh, "virtualOutbound");
+  const auto direct = chain(listener, "link-local");
+  ASSERT_THAT(direct.filter_chain_match().prefix_ranges(), SizeIs(2));
+  EXPECT_EQ(direct.filter_chain_match().prefix_ranges(0).address_prefix(), "169.254.0.0");
+  EXPECT_EQ(direct.filter_chain_match().prefix_ranges(0).prefix_len().value(), 16);
+  EXPECT_EQ(tcp(direct).cluster(), sidecar::kPassthroughCluster);
 }
 
 // So that Envoy replaces filter chains in place and drains no HTTP connection.
@@ -137,7 +155,7 @@ TEST(VirtualInbound, SendsToTheApplicationAndNamesThePeer) {
   const auto listener = named(mesh, "virtualInbound");
   EXPECT_EQ(at(listener), "0.0.0.0:15006");
   EXPECT_FALSE(listener.use_original_dst().value());
-  const auto manager = http(listener.filter_chains(1));
+  const auto manager = http(chain(listener, "http"));
   const auto& route = manager.route_config().virtual_hosts(0).routes(0);
   EXPECT_EQ(route.route().cluster(), sidecar::kInboundCluster);
   EXPECT_EQ(route.request_headers_to_add(0).header().key(), "x-forwarded-for");
@@ -154,7 +172,7 @@ TEST(VirtualOutbound, IsOfTheWorkloadsAddressFamily) {
 TEST(HttpConnectionManager, ChangesNothingThatItNeedNotChange) {
   Mesh mesh;
   for (const auto* name : {"virtualOutbound", "virtualInbound"}) {
-    const auto manager = http(named(mesh, name).filter_chains(1));
+    const auto manager = http(chain(named(mesh, name), "http"));
     EXPECT_TRUE(manager.http_protocol_options().accept_http_10());
     EXPECT_TRUE(manager.http_protocol_options().header_key_format().has_stateful_formatter());
     EXPECT_TRUE(manager.has_stream_idle_timeout());
@@ -173,12 +191,12 @@ TEST(AccessLog, IsSentWhereASidecarIsObserved) {
   for (const auto mode : {LazyMode::kEnabled, LazyMode::kDisabled}) {
     mesh.mode = mode;
     const auto listener = named(mesh, "virtualOutbound");
-    EXPECT_THAT(http(listener.filter_chains(1)).access_log(), IsEmpty());
+    EXPECT_THAT(http(chain(listener, "http")).access_log(), IsEmpty());
     EXPECT_THAT(tcp(listener.default_filter_chain()).access_log(), IsEmpty());
   }
   mesh.mode = LazyMode::kObserve;
   const auto listener = named(mesh, "virtualOutbound");
-  const auto manager = http(listener.filter_chains(1));
+  const auto manager = http(chain(listener, "http"));
   ASSERT_THAT(manager.access_log(), SizeIs(1));
   const auto config = unpack<HttpGrpcAccessLogConfig>(manager.access_log(0).typed_config());
   EXPECT_EQ(config.common_config().grpc_service().envoy_grpc().cluster_name(),
@@ -186,7 +204,7 @@ TEST(AccessLog, IsSentWhereASidecarIsObserved) {
   EXPECT_EQ(config.common_config().buffer_flush_interval().nanos(), 100'000'000);
   EXPECT_EQ(tcp(listener.default_filter_chain()).access_log(0).name(),
             "envoy.access_loggers.tcp_grpc");
-  EXPECT_THAT(http(named(mesh, "virtualInbound").filter_chains(1)).access_log(), IsEmpty());
+  EXPECT_THAT(http(chain(named(mesh, "virtualInbound"), "http")).access_log(), IsEmpty());
 }
 
 TEST(TcpService, HasAListenerWithoutASocketForEachAddress) {
