@@ -1,0 +1,261 @@
+#include "lazy-controller/controller.h"
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <set>
+#include <thread>
+#include <utility>
+#include <variant>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <prometheus/counter.h>
+#include <prometheus/registry.h>
+#include <spdlog/spdlog.h>
+
+#include "als/receiver.h"
+#include "base/admin_server.h"
+#include "base/readiness.h"
+#include "lazy-controller/api/grpc_server.h"
+#include "lazy-controller/api/pages.h"
+#include "lazy-controller/api/resolver_service.h"
+#include "lazy-controller/learn/learner.h"
+#include "lazy-controller/publish/xds/publisher.h"
+#include "lazy-controller/registry/file/watcher.h"
+#include "lazy-controller/store/store.h"
+
+namespace lazymesh {
+namespace {
+
+namespace asio = boost::asio;
+
+/// Observations that wait for the control thread; more are dropped and counted (the next request
+/// tells again).
+constexpr std::size_t kMaxWaitingObservations = 100'000;
+/// How often counts and times of known dependencies are written.
+constexpr std::chrono::seconds kTouchInterval{5};
+constexpr std::chrono::milliseconds kShutdownGrace{1000};
+
+struct Metrics {
+  explicit Metrics(prometheus::Registry& registry)
+      : outcomes(prometheus::BuildCounter()
+                     .Name("lazymesh_learn_observations_total")
+                     .Help("Access log entries by what they taught")
+                     .Register(registry)),
+        learned(outcomes.Add({{"outcome", "learned"}})),
+        known(outcomes.Add({{"outcome", "known"}})),
+        dropped(outcomes.Add({{"outcome", "dropped"}})) {}
+
+  prometheus::Counter& ignored(learn::Learner::Ignored why) {
+    auto& counter = ignored_[why];
+    if (counter == nullptr) counter = &outcomes.Add({{"outcome", std::string(to_string(why))}});
+    return *counter;
+  }
+
+  prometheus::Family<prometheus::Counter>& outcomes;
+  prometheus::Counter& learned;
+  prometheus::Counter& known;
+  prometheus::Counter& dropped;
+
+ private:
+  std::map<learn::Learner::Ignored, prometheus::Counter*> ignored_;
+};
+
+class Wired final : public Controller {
+ public:
+  Wired(asio::io_context& control, const Clock& clock, std::unique_ptr<store::Store> store,
+        std::shared_ptr<prometheus::Registry> metrics)
+      : control_(control),
+        clock_(clock),
+        metrics_registry_(std::move(metrics)),
+        metrics_(*metrics_registry_),
+        store_(std::move(store)),
+        learner_(learn::Learner::Limits{}),
+        publisher_(publish::xds::Publisher::make(
+            control, clock,
+            [this](const mesh::Workload& workload) { return learner_.scope_of(workload); },
+            *metrics_registry_, {})),
+        resolver_(api::ResolverService::make(control, {}, *metrics_registry_)),
+        receiver_(als::Receiver::make(
+            [this](const als::Reporter& reporter, std::vector<als::Observation> observations) {
+              receive(reporter, std::move(observations));
+            },
+            *metrics_registry_)),
+        touch_timer_(control) {}
+
+  ~Wired() override {
+    if (shutdown_.joinable()) shutdown_.join();
+  }
+
+  Result<void> start(const ControllerConfig& config) {
+    auto dependencies = store_->load();
+    if (!dependencies) return tl::unexpected(dependencies.error());
+    spdlog::info("controller: {} dependencies in {}", dependencies->size(), config.store_file);
+    learner_.restore(std::move(*dependencies));
+
+    auto grpc_server = api::GrpcServer::listen(
+        config.grpc, {&resolver_->service(), &receiver_->service()}, publisher_->service());
+    if (!grpc_server) return tl::unexpected(grpc_server.error());
+    grpc_server_ = std::move(*grpc_server);
+
+    auto admin = AdminServer::listen(control_, config.admin);
+    if (!admin) return tl::unexpected(admin.error());
+    admin_ = std::move(*admin);
+    add_standard_routes(*admin_, readiness_, *metrics_registry_);
+    admin_->route("/sidecars", [this](const AdminRequest&) {
+      return AdminResponse{200, "application/json", api::sidecars_page(publisher_->clients())};
+    });
+    admin_->route("/dependencies", [this](const AdminRequest&) {
+      return AdminResponse{200, "application/json", api::dependencies_page(learner_.graph())};
+    });
+
+    auto watcher = registry::FileWatcher::watch(
+        control_, config.mesh_file,
+        [this](std::shared_ptr<const mesh::Registry> registry) { adopt(std::move(registry)); },
+        readiness_, *metrics_registry_);
+    if (!watcher) return tl::unexpected(watcher.error());
+    watcher_ = std::move(*watcher);
+    schedule_touches();
+    return {};
+  }
+
+  Addresses addresses() const override { return {grpc_server_->address(), admin_->address()}; }
+
+  void stop() override {
+    if (std::exchange(stopping_, true)) return;
+    touch_timer_.cancel();
+    save_touched();
+    publisher_->close();
+    resolver_->close();
+    admin_->close();
+    // Streams end on the control thread, so the blocking wait for them is on another.
+    shutdown_ = std::thread([this] {
+      grpc_server_->shut_down(kShutdownGrace);
+      asio::post(control_, [this] {
+        watcher_.reset();
+        control_.stop();
+      });
+    });
+  }
+
+ private:
+  void adopt(std::shared_ptr<const mesh::Registry> registry) {
+    learner_.set_registry(registry);
+    resolver_->registry_changed(registry);
+    publisher_->registry_changed(std::move(registry));
+  }
+
+  // On a gRPC thread.
+  void receive(const als::Reporter& reporter, std::vector<als::Observation> observations) {
+    const auto count = observations.size();
+    if (waiting_.fetch_add(count) + count > kMaxWaitingObservations) {
+      waiting_ -= count;
+      metrics_.dropped.Increment(static_cast<double>(count));
+      return;
+    }
+    asio::post(control_, [this, reporter, observations = std::move(observations)] {
+      waiting_ -= observations.size();
+      observe(reporter, observations);
+    });
+  }
+
+  void observe(const als::Reporter& reporter, const std::vector<als::Observation>& observations) {
+    std::vector<mesh::Dependency> learned;
+    for (const auto& observation : observations) {
+      auto outcome = learner_.observe(clock_.wall(), reporter, observation);
+      if (auto* dependency = std::get_if<learn::Learner::Learned>(&outcome)) {
+        spdlog::info("learn: {} depends on {}:{}", dependency->dependency.key.source.to_string(),
+                     dependency->dependency.key.host, dependency->dependency.key.port);
+        metrics_.learned.Increment();
+        learned.push_back(std::move(dependency->dependency));
+      } else if (const auto* ignored = std::get_if<learn::Learner::Ignored>(&outcome)) {
+        metrics_.ignored(*ignored).Increment();
+      } else {
+        metrics_.known.Increment();
+      }
+    }
+    if (!learned.empty()) store_then_publish(std::move(learned));
+  }
+
+  // What a sidecar was told must outlive us: a scope goes out only once it is in the store.
+  void store_then_publish(std::vector<mesh::Dependency> learned) {
+    std::vector<mesh::DependencyKey> keys;
+    keys.reserve(learned.size());
+    for (const auto& dependency : learned) keys.push_back(dependency.key);
+    store_->save(std::move(learned), [this, keys = std::move(keys)](Result<void> saved) {
+      asio::post(control_, [this, keys, saved = std::move(saved)] {
+        if (!saved) {
+          // Serving comes first: the scope is widened, and what is lost in a crash is learned
+          // again.
+          spdlog::error("store: {}", saved.error().message);
+          store_trouble_ = readiness_.warn("store: " + saved.error().message);
+        } else {
+          store_trouble_.clear();
+        }
+        publish(keys);
+      });
+    });
+  }
+
+  void publish(const std::vector<mesh::DependencyKey>& keys) {
+    if (stopping_) return;
+    learner_.confirm(keys);
+    std::set<mesh::WorkloadId> workloads;
+    for (const auto& key : keys) workloads.insert(key.source);
+    for (const auto& workload : workloads) publisher_->scope_changed(workload);
+  }
+
+  void schedule_touches() {
+    touch_timer_.expires_after(kTouchInterval);
+    touch_timer_.async_wait([this](boost::system::error_code error) {
+      if (error) return;
+      save_touched();
+      schedule_touches();
+    });
+  }
+
+  void save_touched() {
+    auto touched = learner_.take_touched();
+    if (touched.empty()) return;
+    store_->save(std::move(touched), [](Result<void> saved) {
+      if (!saved) spdlog::warn("store: {}", saved.error().message);
+    });
+  }
+
+  asio::io_context& control_;
+  const Clock& clock_;
+  const std::shared_ptr<prometheus::Registry> metrics_registry_;
+  Metrics metrics_;
+  Readiness readiness_;
+  Readiness::Token store_trouble_;
+  std::atomic<std::size_t> waiting_{0};
+  bool stopping_ = false;
+  const std::unique_ptr<store::Store> store_;
+  learn::Learner learner_;
+  const std::unique_ptr<publish::xds::Publisher> publisher_;
+  const std::unique_ptr<api::ResolverService> resolver_;
+  const std::unique_ptr<als::Receiver> receiver_;
+  asio::steady_timer touch_timer_;
+  std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<registry::FileWatcher> watcher_;
+  std::unique_ptr<api::GrpcServer> grpc_server_;
+  std::thread shutdown_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Controller>> Controller::build(asio::io_context& control, const Clock& clock,
+                                                      const ControllerConfig& config) {
+  auto metrics = std::make_shared<prometheus::Registry>();
+  auto store = store::open_sqlite(config.store_file, *metrics);
+  if (!store) return tl::unexpected(store.error());
+  auto controller = std::make_unique<Wired>(control, clock, std::move(*store), std::move(metrics));
+  if (auto started = controller->start(config); !started) {
+    return tl::unexpected(started.error());
+  }
+  return controller;
+}
+
+}  // namespace lazymesh
