@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -30,10 +31,28 @@ constexpr unsigned kMaxConnections = 64;
 constexpr std::size_t kMaxRequestBytes = 8 * 1024;
 constexpr std::chrono::seconds kRequestTime{10};
 
-// Shared by the listener and its connections, so that a connection may outlive the server object.
+// After a failed accept (no file descriptors left, say) the listener rests for so long.
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+// Shared by the listener and its connections, so that a connection may outlive the server object,
+// after which it finds no handlers.
 struct Shared {
   std::map<std::string, AdminHandler> handlers;
   unsigned connections = 0;
+  bool closed = false;
+};
+
+class CountedConnection {
+ public:
+  explicit CountedConnection(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {
+    ++shared_->connections;
+  }
+  ~CountedConnection() { --shared_->connections; }
+  CountedConnection(const CountedConnection&) = delete;
+  CountedConnection& operator=(const CountedConnection&) = delete;
+
+ private:
+  std::shared_ptr<Shared> shared_;
 };
 
 AdminResponse not_found(const Shared& shared) {
@@ -61,12 +80,12 @@ AdminResponse answer(const Shared& shared, const http::request<http::empty_body>
 }
 
 asio::awaitable<void> serve(tcp::socket socket, std::shared_ptr<Shared> shared) {
-  ++shared->connections;
+  const CountedConnection counted(shared);
   beast::tcp_stream stream(std::move(socket));
   beast::flat_buffer buffer;
   beast::error_code error;
   auto token = asio::redirect_error(asio::use_awaitable, error);
-  while (!error) {
+  while (!error && !shared->closed) {
     http::request_parser<http::empty_body> parser;
     parser.header_limit(kMaxRequestBytes);
     stream.expires_after(kRequestTime);
@@ -81,6 +100,7 @@ asio::awaitable<void> serve(tcp::socket socket, std::shared_ptr<Shared> shared) 
     response.body() = std::move(content.body);
     response.prepare_payload();
     if (parser.get().method() == http::verb::head) response.body().clear();
+    stream.expires_after(kRequestTime);
     http::serializer<false, http::string_body> serializer{response};
     if (parser.get().method() == http::verb::head) {
       co_await http::async_write_header(stream, serializer, token);
@@ -90,44 +110,73 @@ asio::awaitable<void> serve(tcp::socket socket, std::shared_ptr<Shared> shared) 
     if (!response.keep_alive()) break;
   }
   stream.socket().shutdown(tcp::socket::shutdown_send, error);
-  --shared->connections;
 }
 
-class Server final : public AdminServer {
+// Accepts until it is closed; its handlers keep it alive.
+class Listener final : public std::enable_shared_from_this<Listener> {
  public:
-  Server(asio::io_context& context, tcp::acceptor acceptor)
-      : context_(context), acceptor_(std::move(acceptor)), shared_(std::make_shared<Shared>()) {
-    accept();
+  Listener(asio::io_context& context, tcp::acceptor acceptor)
+      : context_(context), acceptor_(std::move(acceptor)), pause_(context) {}
+
+  Shared& shared() { return *shared_; }
+  tcp::endpoint endpoint() const { return endpoint_; }
+
+  void accept() {
+    acceptor_.async_accept(
+        [self = shared_from_this()](beast::error_code error, tcp::socket socket) {
+          if (self->shared_->closed) return;
+          if (error) return self->accept_later();
+          if (self->shared_->connections < kMaxConnections) {
+            asio::co_spawn(self->context_, serve(std::move(socket), self->shared_),
+                           completion("admin"));
+          }
+          self->accept();
+        });
   }
 
-  void route(std::string path, AdminHandler handler) override {
-    shared_->handlers[std::move(path)] = std::move(handler);
-  }
-
-  SocketAddress address() const override {
-    const auto endpoint = acceptor_.local_endpoint();
-    return {*IpAddress::parse(endpoint.address().to_string()), endpoint.port()};
-  }
-
-  void close() override {
+  void close() {
+    shared_->closed = true;
+    shared_->handlers.clear();
     beast::error_code ignored;
     acceptor_.close(ignored);
+    pause_.cancel();
   }
 
  private:
-  void accept() {
-    acceptor_.async_accept([this](beast::error_code error, tcp::socket socket) {
-      if (error == asio::error::operation_aborted) return;
-      if (!error && shared_->connections < kMaxConnections) {
-        asio::co_spawn(context_, serve(std::move(socket), shared_), completion("admin"));
-      }
-      accept();
+  void accept_later() {
+    pause_.expires_after(kAcceptPause);
+    pause_.async_wait([self = shared_from_this()](beast::error_code error) {
+      if (!error && !self->shared_->closed) self->accept();
     });
   }
 
   asio::io_context& context_;
   tcp::acceptor acceptor_;
-  std::shared_ptr<Shared> shared_;
+  const tcp::endpoint endpoint_ = acceptor_.local_endpoint();
+  asio::steady_timer pause_;
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+};
+
+class Server final : public AdminServer {
+ public:
+  explicit Server(std::shared_ptr<Listener> listener) : listener_(std::move(listener)) {
+    listener_->accept();
+  }
+  ~Server() override { listener_->close(); }
+
+  void route(std::string path, AdminHandler handler) override {
+    listener_->shared().handlers[std::move(path)] = std::move(handler);
+  }
+
+  SocketAddress address() const override {
+    const auto endpoint = listener_->endpoint();
+    return {*IpAddress::parse(endpoint.address().to_string()), endpoint.port()};
+  }
+
+  void close() override { listener_->close(); }
+
+ private:
+  std::shared_ptr<Listener> listener_;
 };
 
 boost::json::array to_json(const std::vector<std::string>& texts) {
@@ -151,7 +200,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::listen(asio::io_context& conte
     return fail(Code::kUnavailable, "admin listener " + address.to_string() + ": " +
                                         error.message() + "; give another address with --admin");
   }
-  return std::make_unique<Server>(context, std::move(acceptor));
+  return std::make_unique<Server>(std::make_shared<Listener>(context, std::move(acceptor)));
 }
 
 void add_standard_routes(AdminServer& server, const Readiness& readiness,

@@ -47,13 +47,13 @@ class AdminServer {
   virtual void route(std::string path, AdminHandler handler) = 0;
   /// As bound: with port 0 asked for, the real one.
   virtual SocketAddress address() const = 0;
+  /// Accept no more and forget the handlers; done by the destructor, too. On the context's thread.
   virtual void close() = 0;
 };
 
 /// What every program of ours serves: `/healthz` (200 while the loop runs), `/readyz` (200 or 503,
-/// JSON
-/// `{"ready","missing","warnings"}`), `/metrics` (Prometheus text). The references must outlive the
-/// server.
+/// JSON `{"ready","missing","warnings"}`), `/metrics` (Prometheus text). The references must
+/// outlive the server.
 void add_standard_routes(AdminServer& server, const Readiness& readiness,
                          const prometheus::Registry& metrics);
 

@@ -20,7 +20,9 @@ Error not_an_address(std::string_view text) {
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
   char buffer[INET6_ADDRSTRLEN];
-  if (text.empty() || text.size() >= sizeof(buffer)) return tl::unexpected(not_an_address(text));
+  if (text.empty() || text.size() >= sizeof(buffer) || text.find('\0') != std::string_view::npos) {
+    return tl::unexpected(not_an_address(text));
+  }
   std::memcpy(buffer, text.data(), text.size());
   buffer[text.size()] = '\0';
   std::array<std::uint8_t, 4> four{};
@@ -81,7 +83,8 @@ Result<SocketAddress> SocketAddress::parse(std::string_view text) {
       auto host = text.substr(0, colon);
       const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
       if (bracketed) host = host.substr(1, host.size() - 2);
-      if (auto ip = IpAddress::parse(host); ip && ip->is_v4() != bracketed) {
+      const bool v6 = host.find(':') != std::string_view::npos;
+      if (auto ip = IpAddress::parse(host); ip && v6 == bracketed) {
         return SocketAddress{*ip, port};
       }
     }
