@@ -3,8 +3,8 @@
 #include <deque>
 #include <future>
 #include <limits>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <utility>
 
@@ -212,35 +212,35 @@ class SqliteStore final : public Store {
   }
 
   Result<std::vector<Dependency>> load() override {
-    std::promise<Result<std::vector<Dependency>>> loaded;
-    auto result = loaded.get_future();
-    Write load;
-    load.load = &loaded;
-    enqueue(std::move(load));
+    Write write;
+    write.load = std::make_unique<std::promise<Loaded>>();
+    auto result = write.load->get_future();
+    enqueue(std::move(write));
     return result.get();
   }
 
   void save(std::vector<Dependency> dependencies, Committed committed) override {
-    enqueue({std::move(dependencies), {}, std::move(committed)});
+    enqueue({std::move(dependencies), {}, std::move(committed), nullptr});
   }
 
   void remove(std::vector<DependencyKey> keys, Committed committed) override {
-    enqueue({{}, std::move(keys), std::move(committed)});
+    enqueue({{}, std::move(keys), std::move(committed), nullptr});
   }
 
  private:
+  using Loaded = Result<std::vector<Dependency>>;
   struct Write {
     std::vector<Dependency> saved;
     std::vector<DependencyKey> removed;
     Committed committed;  // null: may be dropped
-    std::promise<Result<std::vector<Dependency>>>* load = nullptr;
+    std::unique_ptr<std::promise<Loaded>> load;
 
     std::size_t rows() const { return saved.size() + removed.size(); }
   };
 
   void enqueue(Write write) {
     const std::size_t rows = write.rows();
-    const bool may_be_dropped = !write.committed && write.load == nullptr;
+    const bool may_be_dropped = !write.committed && !write.load;
     {
       const std::lock_guard lock(mutex_);
       if (queued_rows_ + rows <= (may_be_dropped ? limits_.queue / 2 : limits_.queue)) {
@@ -276,17 +276,20 @@ class SqliteStore final : public Store {
         queue_.pop_front();
       }
       lock.unlock();
-      carry_out(batch);
+      const auto result = commit(batch);
       lock.lock();
-      queued_rows_ -= rows;
+      queued_rows_ -= rows;  // before anybody is told, who may have more to write
       metrics_.queued.Set(static_cast<double>(queued_rows_));
+      lock.unlock();
+      tell(batch, result);
+      batch.clear();
+      lock.lock();
     }
   }
 
-  void carry_out(std::vector<Write>& batch) {
-    const auto result = commit(batch);
+  void tell(std::vector<Write>& batch, const Result<void>& result) {
     for (auto& write : batch) {
-      if (write.load != nullptr) {
+      if (write.load) {
         write.load->set_value(read());
       } else if (write.committed) {
         write.committed(result);

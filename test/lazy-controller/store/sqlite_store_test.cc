@@ -1,6 +1,7 @@
 #include <csignal>
 #include <fstream>
 #include <future>
+#include <latch>
 #include <limits>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -35,14 +36,14 @@ class SqliteStore : public testing::Test {
     return store ? "no error" : store.error().message;
   }
   static Result<void> save(Store& store, std::vector<Dependency> dependencies) {
-    std::promise<Result<void>> done;
-    store.save(std::move(dependencies), [&](Result<void> result) { done.set_value(result); });
-    return done.get_future().get();
+    const auto done = std::make_shared<std::promise<Result<void>>>();
+    store.save(std::move(dependencies), [done](Result<void> result) { done->set_value(result); });
+    return done->get_future().get();
   }
   static Result<void> remove(Store& store, std::vector<mesh::DependencyKey> keys) {
-    std::promise<Result<void>> done;
-    store.remove(std::move(keys), [&](Result<void> result) { done.set_value(result); });
-    return done.get_future().get();
+    const auto done = std::make_shared<std::promise<Result<void>>>();
+    store.remove(std::move(keys), [done](Result<void> result) { done->set_value(result); });
+    return done->get_future().get();
   }
   void sql(const std::string& statements) {
     SQLite::Database(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec(statements);
@@ -156,23 +157,25 @@ TEST_F(SqliteStore, LeavesOutRowsThatMakeNoSense) {
 class Hold {
  public:
   explicit Hold(Store& store) {
-    store.save({}, [this](Result<void>) {
-      held_.set_value();
-      let_go_.get_future().wait();
+    store.save({}, [latches = latches_](Result<void>) {
+      latches->held.count_down();
+      latches->let_go.wait();
     });
-    held_.get_future().wait();
+    latches_->held.wait();
   }
-  ~Hold() { let_go_.set_value(); }
+  ~Hold() { latches_->let_go.count_down(); }
 
  private:
-  std::promise<void> held_;
-  std::promise<void> let_go_;
+  struct Latches {
+    std::latch held{1};
+    std::latch let_go{1};
+  };
+  std::shared_ptr<Latches> latches_ = std::make_shared<Latches>();
 };
 
 TEST_F(SqliteStore, AFullQueueDropsUpdatesFirstAndThenRefuses) {
   const auto store = open({.queue = 10, .transaction = 5});
   std::vector<Code> refused;
-  std::promise<void> end;
   {
     const Hold hold(*store);
     const auto tell = [&](Result<void> result) {
@@ -182,10 +185,9 @@ TEST_F(SqliteStore, AFullQueueDropsUpdatesFirstAndThenRefuses) {
     for (int i = 10; i < 15; ++i) store->save({dependency(i)}, tell);
     store->save({dependency(20), dependency(21)}, tell);
     store->remove({dependency(0).key}, tell);
-    store->save({}, [&](Result<void>) { end.set_value(); });
     EXPECT_EQ(metric("lazymesh_store_queued_rows"), 10);
   }
-  end.get_future().wait();
+  ASSERT_TRUE(save(*store, {}));  // all are done
   EXPECT_THAT(refused, ElementsAre(Code::kResourceExhausted, Code::kResourceExhausted));
   EXPECT_EQ(store->load().value().size(), 10U);
   EXPECT_EQ(metric("lazymesh_store_dropped_rows_total"), 1);
