@@ -154,6 +154,7 @@ class Client final : public OnDemand {
   // Whatever the table wants after an event.
   void carry_out() {
     if (stopping_) return;
+    if (table_.established()) blocker_.clear();
     auto actions = table_.take_actions();
     for (const auto& name_space : actions.close_ads) {
       if (const auto found = ads_.find(name_space); found != ads_.end()) {
@@ -164,13 +165,12 @@ class Client final : public OnDemand {
     if (actions.connect_resolver) open_resolver();
     for (const auto& name_space : actions.connect_ads) open_ads(name_space);
     for (auto& host : actions.resolve_names) resolve_name(std::move(host));
-    deliver(std::move(actions.deliveries));
     for (const auto& report : actions.unsupported) log_unsupported(report);
     for (const auto duration : actions.answered_in) metrics_.answered_in(duration);
+    metrics_.observe(table_.counts());
+    deliver(std::move(actions.deliveries));
     send_to_resolver();
     for (auto& [name_space, stream] : ads_) send_to_ads(name_space, stream);
-    metrics_.observe(table_.counts());
-    if (table_.established()) blocker_.clear();
     arm();
   }
 
@@ -213,14 +213,19 @@ class Client final : public OnDemand {
     auto stub = std::make_shared<v1::Resolver::Stub>(channel());
     ResolverCall::Events events;
     events.opened = [this] {
+      spdlog::info("on-demand: resolver stream to {} open", options_.controller);
       table_.on_resolver_open(now());
       carry_out();
     };
     events.received = [this](const v1::ResolveResponse& response) { on_resolutions(response); };
     events.writable = [this] { send_to_resolver(); };
     events.ended = [this](const grpc::Status& status) {
-      spdlog::warn("on-demand: resolver stream to {} ended: {}", options_.controller,
-                   reason_of(status));
+      // While the controller is away, said once, not at each attempt.
+      if (resolver_->opened() || last_failure_ != reason_of(status)) {
+        spdlog::warn("on-demand: resolver stream to {} ended: {}", options_.controller,
+                     reason_of(status));
+      }
+      last_failure_ = reason_of(status);
       resolver_.reset();
       table_.on_resolver_closed(now(), reason_of(status));
       carry_out();
@@ -268,8 +273,10 @@ class Client final : public OnDemand {
       }
     };
     events.ended = [this, name_space](const grpc::Status& status) {
-      spdlog::warn("on-demand: ADS stream of namespace {} to {} ended: {}", name_space,
-                   options_.controller, reason_of(status));
+      const bool away = status.error_code() == grpc::StatusCode::UNAVAILABLE;
+      spdlog::log(away ? spdlog::level::debug : spdlog::level::warn,
+                  "on-demand: ADS stream of namespace {} to {} ended: {}", name_space,
+                  options_.controller, reason_of(status));
       ads_.erase(name_space);
       table_.on_ads_closed(now(), name_space, reason_of(status));
       carry_out();
@@ -387,6 +394,7 @@ class Client final : public OnDemand {
 
   std::shared_ptr<grpc::Channel> channel_;
   std::shared_ptr<ResolverCall> resolver_;
+  std::string last_failure_;  // of the resolver's stream
   std::map<std::string, AdsStream> ads_;
   std::size_t live_calls_ = 0;  // that gRPC still refers to
   bool stopping_ = false;

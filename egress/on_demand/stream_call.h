@@ -38,6 +38,8 @@ class StreamCall final : public grpc::ClientBidiReactor<Request, Response>,
     this->StartCall();
   }
 
+  /// The peer was reached.
+  bool opened() const { return opened_; }
   bool writable() const { return !writing_ && !ended_; }
   void write(Request request) {
     request_ = std::move(request);
