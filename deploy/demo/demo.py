@@ -42,7 +42,7 @@ class Demo:
         lab.start_sidecars(pods)
         full = self.clients[shop.FULL_CLIENT].envoy
         full.process.until(
-            lambda: len(full.clusters()) >= self.services, 60, "told about the whole mesh"
+            lambda: full.cluster_count() >= self.services, 60, "told about the whole mesh"
         )
 
     def learn(self):

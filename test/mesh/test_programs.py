@@ -32,11 +32,11 @@ def test_a_second_copy_on_the_same_ports_is_refused(lab, program):
     lab.start_controller().wait_ready()
     lab.start_egress().wait_ready()
     first = getattr(lab, program)
-    second = getattr(lab, f"start_{program}")()
+    second = lab.start_egress() if program == "egress" else lab.start_controller(store="other.db")
     try:
         assert second.process.wait(10) != 0
         last = second.process.output().strip().splitlines()[-1]
-        assert "in use" in last or "cannot" in last, last
+        assert "in use" in last or "cannot be bound" in last, last
     finally:
         setattr(lab, program, first)
     assert first.get("/readyz").status == 200
@@ -67,7 +67,7 @@ def test_ten_thousand_services(lab, protocol):
         assert world.knows(lazy) == {host}
         with world.client(protocol, namespace="plain") as full:
             eventually(
-                lambda: len(world.knows(full)) == len(lab.mesh.services),
+                lambda: full.envoy.cluster_count() >= len(lab.mesh.services),
                 60,
                 "the whole mesh",
                 interval=0.5,

@@ -100,7 +100,7 @@ def test_a_broken_edit_changes_nothing_and_is_shown(world, client):
     world.learn(client, known)
     before = world.sent(client)
     lines = world.mesh.text().splitlines()
-    lines[3] = lines[3].replace('"name": "shop"', '"name": 5, "labels": [')
+    lines[2] = lines[2].replace('"name": "shop"', '"name": 5, "labels": [')
     text = "\n".join(lines)
     assert text != world.mesh.text().rstrip()
     try:

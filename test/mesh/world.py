@@ -8,7 +8,7 @@ from lab import eventually
 NAMESPACE = "shop"  # lazy
 PLAIN = "plain"  # not lazy
 PORT = 9080
-SERVICES = 40
+SERVICES = 100
 LEARN_SECONDS = 5
 
 
@@ -63,8 +63,8 @@ class World:
     def apply(self, text=None):
         """Put the mesh file in force: returns when the controller has read it."""
         before = self.loads()
-        self.mesh.write(text)
-        eventually(lambda: self.loads() > before, 10, "the controller reads the mesh file")
+        if self.mesh.write(text):
+            eventually(lambda: self.loads() > before, 10, "the controller reads the mesh file")
 
     def loads(self):
         """How often the controller has read the mesh file, well or badly."""

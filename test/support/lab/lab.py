@@ -156,7 +156,7 @@ class Lab:
         self._processes.append(process)
         return process
 
-    def start_controller(self, *more):
+    def start_controller(self, *more, store="store.db"):
         """Put the mesh file in force and start the controller on it."""
         self.mesh.write()
         self.controller = Program(
@@ -166,7 +166,7 @@ class Lab:
                 "--mesh",
                 self.mesh.path,
                 "--store",
-                self.path("store.db"),
+                self.path(store),
                 "--grpc",
                 _text(self.grpc_address),
                 "--admin",

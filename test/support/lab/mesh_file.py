@@ -12,6 +12,7 @@ class MeshFile:
         self.namespaces = {}
         self.services = {}  # by host
         self.workloads = {}  # by "namespace/name"
+        self._written = None
 
     def namespace(self, name, **labels):
         self.namespaces[name] = {"name": name, "labels": labels}
@@ -58,7 +59,13 @@ class MeshFile:
         return "\n".join([*lines, ""])
 
     def write(self, text=None):
-        """Put `text` (by default, what this object says) in force."""
+        """Put `text` (by default, what this object says) in force. Returns whether the file was
+        another before."""
+        text = self.text() if text is None else text
+        if text == self._written:
+            return False
         with open(self.path + ".new", "w", encoding="utf-8") as file:
-            file.write(self.text() if text is None else text)
+            file.write(text)
         os.replace(self.path + ".new", self.path)
+        self._written = text
+        return True

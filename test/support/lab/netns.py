@@ -89,7 +89,8 @@ class Bridge:
         self.address = address
         self._count = 0
         self.netns.ip(
-            "link add br0 type bridge forward_delay 0",
+            # An address of its own: otherwise it changes as ports join, and neighbours lose it.
+            "link add br0 address 02:00:00:00:00:01 type bridge forward_delay 0",
             f"addr add {address}/{prefix_length} dev br0",
             "link set br0 up",
         )
