@@ -48,9 +48,7 @@ struct Metrics {
                     .Register(registry)),
         good(reloads.Add({{"result", "ok"}})),
         bad(reloads.Add({{"result", "error"}})),
-        broken(
-            gauge(registry, "lazymesh_registry_broken",
-                  "1 while the mesh file cannot be used and the last good registry is in force")),
+        broken(gauge(registry, "lazymesh_registry_broken", "1 while the mesh file cannot be used")),
         namespaces(gauge(registry, "lazymesh_registry_namespaces", "Namespaces in force")),
         services(gauge(registry, "lazymesh_registry_services", "Services in force")),
         endpoints(gauge(registry, "lazymesh_registry_endpoints", "Endpoints in force")),
