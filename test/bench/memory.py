@@ -18,6 +18,7 @@ SIDECARS = 3  # of each kind, so that one odd reading shows
 CLIENTS = 20
 REAL_CLIENTS = 2
 STEADY_SECONDS = 3
+WAIT_SECONDS = 300  # for what is loaded into a slow machine
 
 PROMISED = {
     "memory.lazy_over_floor_1000": ("×", "≤ 1.10"),
@@ -62,7 +63,7 @@ class Mesh:
         pods = [self.lab.pod(namespace, f"{name}-{index}", inbound=False) for index in range(count)]
         self.lab.mesh.write()
         eventually(lambda: self.known(pods[-1]), 30, "the workloads are known")
-        self.lab.start_sidecars(pods)
+        self.lab.start_sidecars(pods, seconds=WAIT_SECONDS)
         return pods
 
     def known(self, pod):
@@ -93,7 +94,7 @@ class Mesh:
         for pod in pods:
             eventually(
                 lambda p=pod: p.envoy.cluster_count() >= len(self.lab.mesh.services),
-                180,
+                WAIT_SECONDS,
                 f"{pod.id} holds the whole mesh",
                 interval=1,
             )
@@ -154,7 +155,7 @@ def hold_whole_mesh(mesh):
     for client in clients:
         client.until(
             lambda c=client: f'"eds":{services},' in c.output().splitlines()[-1],
-            180,
+            WAIT_SECONDS,
             "holds the whole mesh",
         )
     mesh.whole(real)

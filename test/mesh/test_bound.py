@@ -46,3 +46,24 @@ def test_a_clash_of_ports_is_refused_and_shown(world, protocol):
     assert f"{pod.address}:{PORT}" in words
     thief.stop()
     world.lab.stop_sidecars([pod])
+
+
+def test_loopback_addresses_prove_nothing_unless_the_mesh_says_so():
+    with Lab(BOUND) as lab:
+        lab.mesh.settings["trustBoundAddresses"] = False
+        World(lab, services=1)
+        pod = lab.pod("shop", "web")
+        lab.start_controller().wait_ready()
+        lab.start_sidecars([pod], wait=False)
+        eventually(lambda: _denied(lab) > 0, 10, "the sidecar is refused")
+        assert lab.sidecars() == {}
+        egress = lab.start_egress().process
+        eventually(
+            lambda: "only the mesh's egresses" in egress.output(), 10, "the egress is refused"
+        )
+
+
+def _denied(lab):
+    return sum(
+        value for name, value in lab.controller.metrics().items() if "xds_denied_total" in name
+    )

@@ -218,8 +218,8 @@ class Lab:
         self.pods[pod.id] = pod
         return pod
 
-    def start_sidecars(self, pods, sotw=False, wait=True):
-        """Start the real Envoy of each pod, all at once."""
+    def start_sidecars(self, pods, sotw=False, wait=True, seconds=60.0):
+        """Start the real Envoy of each pod, all at once, and wait until they are ready."""
         makers = [(pod, self._bootstrap(pod, sotw)) for pod in pods]
         for pod, maker in makers:
             text, error = maker.communicate(timeout=60)
@@ -239,7 +239,7 @@ class Lab:
             )
         if wait:
             for pod in pods:
-                pod.envoy.wait_ready()
+                pod.envoy.wait_ready(seconds)
 
     def _bootstrap(self, pod, sotw):
         command = [
