@@ -1,12 +1,10 @@
 #include "als/sender.h"
 
-#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <random>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -127,8 +125,9 @@ SendQueue::Limits queue_limits(const Sender::Options& options) {
 std::shared_ptr<grpc::Channel> channel_to(const std::string& target) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);  // an attempt may take as long
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // A peer that vanished without a word is noticed.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);

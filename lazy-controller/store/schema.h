@@ -1,10 +1,8 @@
 #pragma once
 
-#include "base/result.h"
+#include <SQLiteCpp/Database.h>
 
-namespace SQLite {
-class Database;
-}
+#include "base/result.h"
 
 namespace lazymesh::store {
 

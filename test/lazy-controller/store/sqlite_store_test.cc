@@ -137,7 +137,8 @@ TEST_F(SqliteStore, ShowsScopesToWhoeverLooks) {
   auto other_port = dependency(1);
   other_port.key.port = 3306;
   ASSERT_TRUE(save(*store, {dependency(1), other_port}));
-  const SQLite::Database reader(path_, SQLite::OPEN_READONLY);
+  SQLite::Database reader(path_, SQLite::OPEN_READONLY);
+  EXPECT_EQ(reader.execAndGet("PRAGMA journal_mode").getString(), "wal");
   SQLite::Statement scopes(reader, "SELECT namespace, workload, host FROM scopes");
   ASSERT_TRUE(scopes.executeStep());
   EXPECT_EQ(scopes.getColumn(0).getString(), "shop");

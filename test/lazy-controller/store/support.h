@@ -13,7 +13,8 @@ namespace lazymesh::store::test {
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "lazymesh-store-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "lazymesh-store-").string() +
+                       std::string(6, 'X');  // for mkdtemp
     path_ = ::mkdtemp(name.data());
   }
   TemporaryDirectory(const TemporaryDirectory&) = delete;
