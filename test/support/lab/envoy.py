@@ -84,8 +84,8 @@ class Envoy:
         """What it holds: clusters, listeners, routes (virtual hosts), and the memory that they
         take."""
         return {
-            "clusters": len(self.clusters()),
+            "memory_allocated_bytes": self.memory_allocated(),
+            "clusters": self.cluster_count(),
             "listeners": len(self.listeners()),
             "routes": len(self.virtual_hosts()),
-            "memory_allocated_bytes": self.memory_allocated(),
         }

@@ -61,13 +61,14 @@ class Program:
 
 class Lab:
     def __init__(self, shape=None, programs=None, envoy=None):
-        self.shape = shape or (TRANSPARENT if may_create() else BOUND)
-        if self.shape == TRANSPARENT and not may_create():
+        transparent = shape != BOUND and may_create()
+        if shape == TRANSPARENT and not transparent:
             raise PermissionError(
-                "the transparent shape needs root, for network namespaces; --shape bound does not"
+                "the transparent shape needs root, for network namespaces; the bound shape does not"
             )
-        self.programs = programs or os.environ["LAZYMESH_BIN"]
-        self.envoy_binary = envoy or os.environ["LAZYMESH_ENVOY"]
+        self.shape = TRANSPARENT if transparent else BOUND
+        self.programs = programs or _from_environment("LAZYMESH_BIN")
+        self.envoy_binary = envoy or _from_environment("LAZYMESH_ENVOY")
         remove_leftovers()
         self.dir = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
         os.chmod(self.dir, 0o755)
@@ -220,7 +221,11 @@ class Lab:
 
     def start_sidecars(self, pods, sotw=False, wait=True, seconds=60.0):
         """Start the real Envoy of each pod, all at once, and wait until they are ready."""
-        makers = [(pod, self._bootstrap(pod, sotw)) for pod in pods]
+        # A bootstrap does not depend on the services, which take time to read once a sidecar.
+        mesh = self.path("mesh-without-services.yaml")
+        with open(mesh, "w", encoding="utf-8") as file:
+            file.write(self.mesh.text(services=False))
+        makers = [(pod, self._bootstrap(pod, mesh, sotw)) for pod in pods]
         for pod, maker in makers:
             text, error = maker.communicate(timeout=60)
             if maker.returncode != 0:
@@ -241,13 +246,13 @@ class Lab:
             for pod in pods:
                 pod.envoy.wait_ready(seconds)
 
-    def _bootstrap(self, pod, sotw):
+    def _bootstrap(self, pod, mesh, sotw):
         command = [
             self.program("lazymeshctl"),
             "bootstrap",
             pod.id,
             "--mesh",
-            self.mesh.path,
+            mesh,
             "--controller",
             _text(self.grpc_address),
             "--envoy-admin",
@@ -398,6 +403,12 @@ class Load:
         """Wait for its end, and return its report."""
         self.process.wait(seconds)
         return json.loads(self.process.output())
+
+
+def _from_environment(name):
+    if name not in os.environ:
+        raise RuntimeError(f"{name} is not set: start this by ./run, which sets it")
+    return os.environ[name]
 
 
 def _text(address):

@@ -50,10 +50,10 @@ class MeshFile:
             "addresses": list(addresses),
         }
 
-    def text(self):
+    def text(self, services=True):
         lines = [f"settings: {json.dumps(self.settings)}"]
         for key in ("namespaces", "services", "workloads"):
-            items = getattr(self, key).values()
+            items = getattr(self, key).values() if services or key != "services" else ()
             lines.append(f"{key}:" if items else f"{key}: []")
             lines += [f"- {json.dumps(item)}" for item in items]
         return "\n".join([*lines, ""])

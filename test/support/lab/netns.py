@@ -17,11 +17,6 @@ def _call(function, *arguments):
         raise OSError(error, f"{function.__name__}: {os.strerror(error)}")
 
 
-def may_create():
-    """Whether this process may make network namespaces and rules in them."""
-    return os.geteuid() == 0
-
-
 class NetNs:
     """A new network namespace, its loopback up."""
 
@@ -77,6 +72,22 @@ class NetNs:
             done = subprocess.run(command, input=text, text=True, capture_output=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"{command[0]}: {done.stderr.strip()} (of: {text.strip()})")
+
+
+def may_create():
+    """Whether this process may make network namespaces and rules in them: tries it. Root in a
+    container may not."""
+    try:
+        probe = NetNs()
+    except (OSError, RuntimeError):
+        return False
+    try:
+        probe.redirect(0)
+        return True
+    except (OSError, RuntimeError):
+        return False
+    finally:
+        probe.close()
 
 
 class Bridge:
