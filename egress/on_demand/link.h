@@ -49,9 +49,9 @@ class Link {
     retry_at_ = now + std::chrono::milliseconds(drawn);
     wait_ = std::min(wait_ * 2, options_.cap);
   }
-  /// There is a sign that the peer is back.
-  void hurry(SteadyTime now) {
-    if (state_ == State::kWaiting) retry_at_ = now;
+  /// Not to be tried later than then: the peer seems to be back, or is needed.
+  void hurry(SteadyTime at) {
+    if (state_ == State::kWaiting) retry_at_ = std::min(retry_at_, at);
   }
 
   SteadyTime opened_at() const { return opened_at_; }

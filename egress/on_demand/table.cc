@@ -12,6 +12,8 @@ namespace {
 constexpr std::chrono::milliseconds kEstablishedAfter{100};
 // How long the content of released resources stays; longer than a request and its answer take.
 constexpr std::chrono::seconds kReleasedFor{5};
+// Between attempts to reach the controller while somebody waits for it, if the back-off is longer.
+constexpr std::chrono::milliseconds kAttemptWhenNeeded{500};
 
 std::int64_t seconds(SteadyTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
@@ -144,6 +146,7 @@ void Table::watch(SteadyTime now, std::size_t loop, const Key& key) {
     ++pending_;
     to_subscribe_.push_back(entry->id);
     set_timer(*entry, now + options_.deadline);
+    resolver_.hurry(now + kAttemptWhenNeeded);
   }
   if (std::find(entry->loops.begin(), entry->loops.end(), loop) == entry->loops.end()) {
     entry->loops.push_back(loop);
@@ -310,6 +313,7 @@ void Table::on_resolver_open(SteadyTime now) {
 
 void Table::on_resolver_closed(SteadyTime now, std::string reason) {
   resolver_.on_closed(now, std::move(reason), random());
+  if (pending_ > 0) resolver_.hurry(now + kAttemptWhenNeeded);
   to_subscribe_.clear();
   to_unsubscribe_.clear();
   for (auto& [id, entry] : entries_) entry->subscribed = false;

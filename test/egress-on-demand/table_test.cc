@@ -620,6 +620,24 @@ TEST_F(TableTest, AttemptsBackOffToTheCapAndHurryWhenTheControllerIsBack) {
   EXPECT_THAT(opened_, ElementsAre("shop"));
 }
 
+TEST_F(TableTest, AttemptsAreNotFarApartWhileSomebodyWaits) {
+  TableOptions options;
+  options.backoff = {minutes(1), minutes(1)};
+  make(options);
+  table_->on_resolver_closed(clock_.steady(), "refused");
+  act();
+  resolver_wanted_ = false;
+  advance(seconds(10));
+  EXPECT_FALSE(resolver_wanted_);
+  watch(key("reviews"));
+  advance(milliseconds(500));
+  EXPECT_TRUE(std::exchange(resolver_wanted_, false));
+  table_->on_resolver_closed(clock_.steady(), "refused");
+  act();
+  advance(milliseconds(500));
+  EXPECT_TRUE(resolver_wanted_);
+}
+
 TEST_F(TableTest, EstablishedOnceTheStreamStaysOpenOrAnswers) {
   make();
   EXPECT_FALSE(table_->established());
