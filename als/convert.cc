@@ -201,8 +201,10 @@ std::size_t utf8_length(std::string_view text) {
 
 std::string printable_utf8(std::string_view text) {
   text = text.substr(0, kMaxFieldBytes);
-  std::string result;
-  result.reserve(text.size());
+  const auto first = std::find_if(text.begin(), text.end(),
+                                  [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+  std::string result(text.begin(), first);  // as a rule, all of it
+  text.remove_prefix(result.size());
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
     if (length == 0) {

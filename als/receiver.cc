@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include <google/protobuf/arena.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
@@ -14,6 +13,7 @@
 #include "grpcpp/support/proto_buffer_reader.h"
 
 #include "als/convert.h"
+#include "als/message_arena.h"
 
 namespace lazymesh::als {
 namespace {
@@ -58,26 +58,6 @@ struct Metrics {
   prometheus::Counter& refused_size;
   prometheus::Counter& refused_malformed;
   prometheus::Counter& refused_entries;
-};
-
-// Where messages are parsed: one arena a gRPC thread, whose first block serves one message after
-// the other without an allocation.
-class ParseArena {
- public:
-  google::protobuf::Arena& get() { return arena_; }
-  /// Gives back what the last message needed beyond the first block.
-  void reset() { arena_.Reset(); }
-
- private:
-  static google::protobuf::ArenaOptions options(std::vector<char>& block) {
-    google::protobuf::ArenaOptions options;
-    options.initial_block = block.data();
-    options.initial_block_size = block.size();
-    return options;
-  }
-
-  std::vector<char> block_ = std::vector<char>(64 * 1024);
-  google::protobuf::Arena arena_{options(block_)};
 };
 
 struct Context {
@@ -136,12 +116,12 @@ class Stream final : public grpc::ServerReadReactor<ByteBuffer> {
                                                   std::to_string(Receiver::kMaxMessageBytes) +
                                                   ": lower the access logger's buffer_size_bytes"};
     }
-    thread_local ParseArena arena;
-    auto& message = *google::protobuf::Arena::CreateMessage<StreamAccessLogsMessage>(&arena.get());
+    thread_local MessageArena arena;  // gRPC's threads are few, streams many
+    auto& message = arena.replace<StreamAccessLogsMessage>();
     grpc::ProtoBufferReader reader(&buffer_);
     const bool parsed = message.ParseFromZeroCopyStream(&reader);
     if (parsed) hand_on(message);
-    arena.reset();
+    arena.clear();
     if (parsed) return grpc::Status::OK;
     metrics.refused_malformed.Increment();
     return {StatusCode::INVALID_ARGUMENT, "a message that is no StreamAccessLogsMessage"};

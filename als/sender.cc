@@ -17,6 +17,7 @@
 
 #include "als/backoff.h"
 #include "als/convert.h"
+#include "als/message_arena.h"
 #include "als/send_queue.h"
 
 namespace lazymesh::als {
@@ -221,12 +222,12 @@ class GrpcSender final : public Sender {
     const auto entries = shared_.queue.take();
     metrics_.queue.Set(static_cast<double>(shared_.queue.bytes()));
     lock.unlock();
-    message_.Clear();
+    message_ = &arena_.replace<StreamAccessLogsMessage>();
     for (const auto& entry : entries) {
       if (entry.http) {
-        to_proto(entry, *message_.mutable_http_logs()->add_log_entry());
+        to_proto(entry, *message_->mutable_http_logs()->add_log_entry());
       } else {
-        to_proto(entry, *message_.mutable_tcp_logs()->add_log_entry());
+        to_proto(entry, *message_->mutable_tcp_logs()->add_log_entry());
       }
     }
     entries_ = entries.size();
@@ -249,15 +250,15 @@ class GrpcSender final : public Sender {
   bool write(Lock& lock) {
     Stream& stream = *stream_;
     if (identified_) {
-      message_.clear_identifier();
+      message_->clear_identifier();
     } else {
-      message_.mutable_identifier()->mutable_node()->set_id(options_.node_id);
-      message_.mutable_identifier()->set_log_name(options_.log_name);
+      message_->mutable_identifier()->mutable_node()->set_id(options_.node_id);
+      message_->mutable_identifier()->set_log_name(options_.log_name);
     }
-    const auto bytes = static_cast<double>(message_.ByteSizeLong());
+    const auto bytes = static_cast<double>(message_->ByteSizeLong());
     stream.writing = true;
     lock.unlock();
-    stream.write(message_);
+    stream.write(*message_);
     lock.lock();
     const auto written = [&] { return !stream.writing; };
     wait(lock, std::nullopt, [&] { return written() || shared_.stop_by; });
@@ -319,9 +320,10 @@ class GrpcSender final : public Sender {
   std::unique_ptr<Stream> stream_;
   bool identified_ = false;  // the stream's first message is written
   SteadyTime opened_;
-  StreamAccessLogsMessage message_;
-  std::size_t entries_ = 0;  // in the message; 0: there is none
-  int failures_ = 0;         // of the message
+  MessageArena arena_;
+  StreamAccessLogsMessage* message_ = nullptr;  // in the arena
+  std::size_t entries_ = 0;                     // in the message; 0: there is none
+  int failures_ = 0;                            // of the message
   Backoff backoff_{{}};
   std::minstd_rand random_{std::random_device{}()};
 

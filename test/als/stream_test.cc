@@ -219,7 +219,7 @@ TEST_F(Stream, DropsTheNewestWhenTheQueueIsFull) {
 TEST_F(Stream, EndsInTimeWithoutAServer) {
   const auto before = system_clock().steady();
   sender_to("127.0.0.1:1")->log(http_entry());
-  EXPECT_LT(system_clock().steady() - before, milliseconds(1800));
+  EXPECT_LT(system_clock().steady() - before, seconds(5));
   EXPECT_EQ(metric(metrics_, "lazymesh_als_entries_lost_total"), 1);
 }
 
@@ -261,7 +261,7 @@ TEST_F(Stream, AServerThatDoesNotReadStopsNeitherCallersNorTheEnd) {
   EXPECT_GT(metric(metrics_, "lazymesh_als_entries_dropped_total"), 0);
   const auto before = system_clock().steady();
   sender.reset();
-  EXPECT_LT(system_clock().steady() - before, milliseconds(1800));
+  EXPECT_LT(system_clock().steady() - before, seconds(5));
   server->Shutdown(std::chrono::system_clock::time_point());
 }
 
