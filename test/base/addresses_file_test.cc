@@ -1,26 +1,25 @@
 #include "base/addresses_file.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include <gtest/gtest.h>
 
+#include "test/support/temporary_directory.h"
+
 namespace lazymesh {
 namespace {
 
 TEST(AddressesFile, IsOneJsonObject) {
-  std::string directory = std::filesystem::temp_directory_path() / "lazymesh-XXXXXX";
-  ASSERT_NE(mkdtemp(directory.data()), nullptr);
-  const std::string path = directory + "/addresses.json";
+  const test::TemporaryDirectory directory;
+  const std::string path = directory / "addresses.json";
   ASSERT_TRUE(write_addresses_file(path, {{"grpc", *SocketAddress::parse("127.0.0.1:15010")},
                                           {"admin", *SocketAddress::parse("[::1]:15014")}}));
   std::ifstream file(path);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   EXPECT_EQ(text, "{\"grpc\":\"127.0.0.1:15010\",\"admin\":\"[::1]:15014\"}\n");
   EXPECT_FALSE(std::filesystem::exists(path + ".tmp"));
-  std::filesystem::remove_all(directory);
 }
 
 TEST(AddressesFile, AFailureNamesTheFile) {

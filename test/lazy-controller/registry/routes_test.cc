@@ -264,6 +264,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"EndpointsInTheCluster", "  cluster: {load_assignment: {cluster_name: x}}",
              "5:30: services[1].cluster.load_assignment: needs type STRICT_DNS or LOGICAL_DNS; "
              "addresses go under endpoints"},
+        Case{"RoundRobin", "  cluster: {lb_policy: ROUND_ROBIN}",
+             "5:24: services[1].cluster.lb_policy: ROUND_ROBIN is not supported; leave it out for "
+             "LEAST_REQUEST"},
         Case{"StaticCluster", "  cluster: {type: STATIC}",
              "5:19: services[1].cluster.type: leave it out and write addresses under endpoints"},
         Case{"DnsWithoutNames", "  cluster: {type: STRICT_DNS}",

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "test/lazy-controller/registry/temporary_directory.h"
+#include "test/support/temporary_directory.h"
 
 namespace lazymesh::registry {
 namespace {

@@ -9,7 +9,8 @@
 #include <prometheus/text_serializer.h>
 #include <sys/stat.h>
 
-#include "test/lazy-controller/registry/temporary_directory.h"
+#include "base/clock.h"
+#include "test/support/temporary_directory.h"
 
 namespace lazymesh::registry {
 namespace {
@@ -45,8 +46,8 @@ class FileWatcherTest : public testing::Test {
   // Let the context run until `done`.
   template <class Done>
   bool until(Done done) {
-    const auto deadline = std::chrono::system_clock::now() + 20s;
-    while (!done() && std::chrono::system_clock::now() < deadline) context_.run_one_for(100ms);
+    const auto deadline = system_clock().steady() + 20s;
+    while (!done() && system_clock().steady() < deadline) context_.run_one_for(100ms);
     return done();
   }
 
