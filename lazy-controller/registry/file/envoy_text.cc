@@ -231,6 +231,11 @@ void check_cluster(const Value& value, const Cluster& cluster, Problems& problem
   }
   const bool by_dns =
       cluster.type() == Cluster::STRICT_DNS || cluster.type() == Cluster::LOGICAL_DNS;
+  // An enum's first value and none are the same bytes, and with none the policy is LEAST_REQUEST.
+  const Value policy = descend(value, "lb_policy");
+  if (policy.is_scalar() && cluster.lb_policy() == Cluster::ROUND_ROBIN) {
+    problems.add(policy, "ROUND_ROBIN is not supported; leave it out for LEAST_REQUEST");
+  }
   if (cluster.has_load_assignment() && !by_dns) {
     refuse("load_assignment", "needs type STRICT_DNS or LOGICAL_DNS; addresses go under endpoints");
   }
