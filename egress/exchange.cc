@@ -12,6 +12,7 @@
 namespace lazymesh::egress {
 namespace {
 
+constexpr std::string_view kResponseStart = "HTTP/1.";
 constexpr unsigned kMaxInterim = 32;  // 1xx responses before a final one
 
 bool is_idempotent(std::string_view method) {
@@ -255,10 +256,12 @@ Awaitable<bool> Exchange::send_reply() {
   keep_alive_ = discard_body() && keep_alive_ && !loop_.draining();
   write_reply();
   details_ = std::move(reply_.body);
+  (void)down_.take_timeout();
+  down_.set(loop_.now() + loop_.limits().head_time);
   Pump::State state;
   while ((state = downwards_.flush(*down_.stream)) == Pump::State::kBlocked) {
     co_await down_.sleep();
-    if (down_.is_cut()) co_return false;
+    if (down_.is_cut() || down_.take_timeout()) co_return false;
   }
   down_.clear();
   down_.linger = !keep_alive_;
@@ -440,6 +443,9 @@ std::optional<Exchange::Outcome> Exchange::step_response(bool& again) {
       return Outcome::kComplete;
     case Pump::State::kSinkFailed:
       return Outcome::kDownstreamGone;
+    case Pump::State::kBad:
+      bad_ = downwards_.decoder().error().reason;
+      return downwards_.written() == 0 ? Outcome::kMalformed : Outcome::kTruncated;
     default:
       return Outcome::kTruncated;
   }
@@ -457,6 +463,12 @@ std::optional<Exchange::Outcome> Exchange::read_response_head() {
       if (state == http1::HeadScanner::State::kComplete) {
         if (const auto outcome = on_response_head()) return outcome;
         continue;
+      }
+      // What is no HTTP may not end in an empty line, ever.
+      const auto start = from_upstream_.data().substr(0, kResponseStart.size());
+      if (start != kResponseStart.substr(0, start.size())) {
+        bad_ = "not HTTP";
+        return Outcome::kMalformed;
       }
       if (!loop_.buffers.make_space(from_upstream_)) {
         bad_ = "the response's header is too large";

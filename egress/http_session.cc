@@ -14,6 +14,7 @@ enum class HeadState { kComplete, kEnded, kTimeout, kBad };
 Awaitable<HeadState> read_head(Downstream& down, http1::HeadScanner& scanner) {
   const auto& limits = down.loop.limits();
   bool begun = false;
+  (void)down.take_timeout();  // what it was for is over
   for (;;) {
     if (!down.in.empty()) {
       const auto state = scanner.scan(down.in.data(), limits.http1);

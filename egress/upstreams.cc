@@ -100,7 +100,10 @@ void Upstreams::keep(UpstreamConnectionPtr connection) {
   auto& endpoint = *connection->endpoint_;
   const bool room =
       endpoint.idle_.size() < limits_.idle_upstreams_per_endpoint && idle_ < limits_.idle_upstreams;
-  if (closed_ || !room || connection->stream_->readable()) return;
+  auto& stream = *connection->stream_;
+  // A last read that just filled its buffer leaves open whether there is more: there must not be.
+  if (closed_ || !room || (stream.readable() && (stream.peer_closed() || stream.readable())))
+    return;
   connection->set(clock_.steady() + limits_.upstream_idle_time);
   connection->stream_->listen(connection.get());
   connection->stream_->wait_readable();

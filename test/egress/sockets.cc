@@ -1,7 +1,11 @@
 #include "test/egress/sockets.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -21,13 +25,17 @@ sockaddr_in to_native(const SocketAddress& address) {
   return native;
 }
 
+SocketAddress from_native(const sockaddr_in& native) {
+  std::array<std::uint8_t, 4> bytes;
+  std::memcpy(bytes.data(), &native.sin_addr, 4);
+  return {IpAddress::v4(bytes), ntohs(native.sin_port)};
+}
+
 SocketAddress bound_address(int socket) {
   sockaddr_in native{};
   socklen_t size = sizeof native;
   ::getsockname(socket, reinterpret_cast<sockaddr*>(&native), &size);
-  std::array<std::uint8_t, 4> bytes;
-  std::memcpy(bytes.data(), &native.sin_addr, 4);
-  return {IpAddress::v4(bytes), ntohs(native.sin_port)};
+  return from_native(native);
 }
 
 int bind_socket(const SocketAddress& address) {
@@ -87,6 +95,20 @@ bool Peer::send(std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
   return true;
+}
+
+std::size_t Peer::send_some(std::string_view bytes, std::chrono::milliseconds time) {
+  pollfd poll{socket_, POLLOUT, 0};
+  if (::poll(&poll, 1, static_cast<int>(time.count())) != 1) return 0;
+  const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+}
+
+SocketAddress Peer::remote_address() const {
+  sockaddr_in native{};
+  socklen_t size = sizeof native;
+  ::getpeername(socket_, reinterpret_cast<sockaddr*>(&native), &size);
+  return from_native(native);
 }
 
 bool Peer::more() {
@@ -169,17 +191,14 @@ HttpResponse Peer::read_response(std::string_view method) {
 void Peer::shutdown_send() { ::shutdown(socket_, SHUT_WR); }
 
 void Peer::reset() {
-  const linger now{1, 0};
-  ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  sockaddr none{};
+  none.sa_family = AF_UNSPEC;
+  ::connect(socket_, &none, sizeof none);  // Linux: ends the connection with a reset
   close();
 }
 
 void Peer::close() {
   if (socket_ >= 0) ::close(std::exchange(socket_, -1));
-}
-
-void Peer::limit_receive_buffer(int bytes) {
-  ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
 
 Upstream::Upstream(Handler handler, const std::string& at)

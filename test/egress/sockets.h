@@ -1,11 +1,9 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
-#include <map>
-#include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -36,6 +34,8 @@ class Peer {
 
   /// False once the other side takes no more.
   bool send(std::string_view bytes);
+  /// As much as the other side takes within `time`; 0: nothing.
+  std::size_t send_some(std::string_view bytes, std::chrono::milliseconds time);
   /// Up to and with `end`, else what came before the end or the time limit.
   std::string read_until(std::string_view end);
   std::string read_exactly(std::size_t size);
@@ -50,10 +50,10 @@ class Peer {
   /// The body of a message with this head, and of a response until it is closed.
   std::string read_body(const std::string& head, bool response, bool& until_close);
 
+  SocketAddress remote_address() const;
   void shutdown_send();
-  void reset();  ///< close with an RST
+  void reset();  ///< close with a reset
   void close();
-  void limit_receive_buffer(int bytes);
 
  private:
   bool more();

@@ -44,9 +44,7 @@ Decoded decode(const MessageHead& head, const std::string& input,
   return out;
 }
 
-bool is_bad(const std::string& chunked) {
-  return decode(framed(BodyKind::kChunked), chunked).bad;
-}
+bool is_bad(const std::string& chunked) { return decode(framed(BodyKind::kChunked), chunked).bad; }
 
 TEST(BodyDecoder, TakesTheLengthAndNoMore) {
   const auto out = decode(framed(BodyKind::kLength, 5), "hellonext");
@@ -88,10 +86,26 @@ TEST(BodyDecoder, TakesChunksApartWhereverTheBytesAreSplit) {
 TEST(BodyDecoder, ReadsChunkLinesStrictly) {
   EXPECT_FALSE(is_bad("0\r\n\r\n"));
   EXPECT_FALSE(is_bad("aB\r\n"));
-  for (const auto* bad :
-       {"\r\n", "x\r\n", "-1\r\n", "+1\r\n", "0x1\r\n", " 1\r\n", "1 \r\n", "1\n", "1\rx", ";a\r\n",
-        "5\r\nhello!", "5\r\nhello\n", "5\r\nhello\rX", "0\r\nX : y\r\n\r\n", "0\r\n folded\r\n\r\n",
-        "0\r\nX: y\n\r\n", "0\r\n\n", "1;a\n", "1;\x01\r\n", "fffffffffffffffff\r\n"}) {
+  for (const auto* bad : {"\r\n",
+                          "x\r\n",
+                          "-1\r\n",
+                          "+1\r\n",
+                          "0x1\r\n",
+                          " 1\r\n",
+                          "1 \r\n",
+                          "1\n",
+                          "1\rx",
+                          ";a\r\n",
+                          "5\r\nhello!",
+                          "5\r\nhello\n",
+                          "5\r\nhello\rX",
+                          "0\r\nX : y\r\n\r\n",
+                          "0\r\n folded\r\n\r\n",
+                          "0\r\nX: y\n\r\n",
+                          "0\r\n\n",
+                          "1;a\n",
+                          "1;\x01\r\n",
+                          "fffffffffffffffff\r\n"}) {
     EXPECT_TRUE(is_bad(bad)) << bad;
   }
 }

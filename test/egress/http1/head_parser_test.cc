@@ -184,7 +184,8 @@ TEST(RequestHead, ChunkedInHttp10IsRefused) {
 
 TEST(ResponseHead, ParsesTheStatusLine) {
   ParseError error;
-  auto head = parse_response("HTTP/1.1 404 Not Found At All\r\n\r\n", error);
+  const std::string input = "HTTP/1.1 404 Not Found At All\r\n\r\n";
+  const auto head = parse_response(input, error);
   EXPECT_FALSE(error);
   EXPECT_EQ(head.status, 404U);
   EXPECT_EQ(head.reason, "Not Found At All");

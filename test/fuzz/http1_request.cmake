@@ -1,0 +1,1 @@
+lazymesh_fuzz(http1_request SOURCES http1_request_fuzz.cc DEPENDS lazymesh_egress)

@@ -1,0 +1,1 @@
+lazymesh_fuzz(http1_response SOURCES http1_response_fuzz.cc DEPENDS lazymesh_egress)

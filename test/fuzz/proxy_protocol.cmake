@@ -1,0 +1,1 @@
+lazymesh_fuzz(proxy_protocol SOURCES proxy_protocol_fuzz.cc DEPENDS lazymesh_egress)
