@@ -5,6 +5,7 @@
 
 #include <absl/hash/hash.h>
 
+#include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 
@@ -19,6 +20,13 @@ const mesh::Port* port_of(const mesh::Service& service, const mesh::ClusterName&
 
 sidecar::Subject subject_of(const Frame& frame) {
   return {*frame.registry, *frame.workload, frame.mode};
+}
+
+// Ours do; a user's cluster may have another way.
+bool discovers_endpoints(const sidecar::Resource& resource) {
+  envoy::config::cluster::v3::Cluster cluster;
+  return cluster.ParseFromString(resource.body) &&
+         cluster.type() == envoy::config::cluster::v3::Cluster::EDS;
 }
 
 std::vector<mesh::ServicePtr> services_of(const Items& items) {
@@ -84,14 +92,14 @@ std::vector<Catalog::Change> Catalog::set_registry(std::shared_ptr<const mesh::R
   return changes;
 }
 
-EntryPtr Catalog::entry(const sidecar::Resource& resource) {
+EntryPtr Catalog::entry(const sidecar::Resource& resource, bool has_endpoints) {
   const auto key = absl::HashOf(static_cast<int>(resource.type), resource.version, resource.name);
   auto found = interned_.find(key);
   if (found && found->type == resource.type && found->name.text() == resource.name &&
       found->message() == resource.body) {
     return found;
   }
-  auto made = make_entry(names_, resource);
+  auto made = make_entry(names_, resource, has_endpoints);
   interned_.put(key, made);
   return made;
 }
@@ -101,7 +109,8 @@ ItemPtr Catalog::item(const mesh::ServicePtr& service) {
   std::vector<Item::Port> ports;
   ports.reserve(service->ports.size());
   for (const auto& port : service->ports) {
-    auto cluster = entry(*sidecar::cluster_of(*service, port));
+    const auto resource = sidecar::cluster_of(*service, port);
+    auto cluster = entry(*resource, service->cluster.empty() || discovers_endpoints(*resource));
     auto name = cluster->name;
     ports.push_back({port.number, std::move(name), std::move(cluster),
                      entry(*sidecar::endpoints_of(*service, port))});
@@ -142,10 +151,21 @@ ItemsPtr Catalog::visible_from(const std::string& from_namespace) {
 FramePtr Catalog::frame(mesh::WorkloadPtr workload) {
   Frame frame{registry_, std::move(workload), {}, {}};
   frame.mode = registry_->lazy_mode(*frame.workload);
-  for (const auto& cluster : sidecar::base_clusters(subject_of(frame))) {
-    frame.base.push_back(entry(*cluster));
-  }
+  frame.base = base_clusters(subject_of(frame));
   return std::make_shared<const Frame>(std::move(frame));
+}
+
+std::vector<EntryPtr> Catalog::base_of_any_mode(const Frame& frame) {
+  // Only the egress's depends on the mode, and only lazy sidecars have it.
+  auto subject = subject_of(frame);
+  if (!frame.registry->settings().egress.empty()) subject.mode = mesh::LazyMode::kEnabled;
+  return base_clusters(subject);
+}
+
+std::vector<EntryPtr> Catalog::base_clusters(const sidecar::Subject& subject) {
+  std::vector<EntryPtr> entries;
+  for (const auto& cluster : sidecar::base_clusters(subject)) entries.push_back(entry(*cluster));
+  return entries;
 }
 
 std::vector<EntryPtr> Catalog::listeners(const Frame& frame, const Items& items) {

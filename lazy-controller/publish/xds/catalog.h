@@ -13,6 +13,7 @@
 #include "lazy-controller/publish/xds/entry.h"
 #include "lazy-controller/publish/xds/weak_map.h"
 #include "mesh/registry.h"
+#include "sidecar/configuration.h"
 
 namespace lazymesh::publish::xds {
 
@@ -97,6 +98,8 @@ class Catalog {
   ItemsPtr visible_from(const std::string& from_namespace);
 
   FramePtr frame(mesh::WorkloadPtr workload);
+  /// The clusters of no service that the frame's workload has in one mode or another.
+  std::vector<EntryPtr> base_of_any_mode(const Frame& frame);
   std::vector<EntryPtr> listeners(const Frame& frame, const Items& items);
   EntryPtr routes(const Frame& frame, const Items& items);
 
@@ -109,7 +112,8 @@ class Catalog {
   EntryPtr no_routes(std::string_view name);
 
  private:
-  EntryPtr entry(const sidecar::Resource& resource);
+  EntryPtr entry(const sidecar::Resource& resource, bool has_endpoints = false);
+  std::vector<EntryPtr> base_clusters(const sidecar::Subject& subject);
   Names& names_;
   std::shared_ptr<const mesh::Registry> registry_;
   WeakMap<const mesh::Service*, Item> items_;

@@ -24,12 +24,14 @@ struct Entry {
   std::shared_ptr<const std::string> wire;
   std::size_t state_of_the_world;
   std::size_t body;  ///< where in `wire` the message itself begins
+  /// A cluster whose endpoints are discovered, under its own name.
+  bool has_endpoints;
 
   std::string_view message() const { return std::string_view(*wire).substr(body); }
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 
 /// The resource, encoded.
-EntryPtr make_entry(Names& names, const sidecar::Resource& resource);
+EntryPtr make_entry(Names& names, const sidecar::Resource& resource, bool has_endpoints = false);
 
 }  // namespace lazymesh::publish::xds

@@ -1,7 +1,10 @@
 #include "lazy-controller/publish/xds/sequencer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include <absl/container/flat_hash_set.h>
 
 #include "sidecar/configuration.h"
 
@@ -24,20 +27,18 @@ bool by_name(const EntryPtr& a, const EntryPtr& b) { return a->name.text() < b->
 
 }  // namespace
 
-bool mentions(std::string_view words, std::string_view name) {
-  const auto in_name = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '|';
-  };
-  for (auto at = words.find(name); at != std::string_view::npos; at = words.find(name, at + 1)) {
-    const auto end = at + name.size();
-    const bool begins = at == 0 || (!in_name(words[at - 1]) && words[at - 1] != '.');
-    // A full stop ends a sentence unless the name goes on behind it.
-    const auto next = end < words.size() && words[end] == '.' ? end + 1 : end;
-    const bool ends = next >= words.size() || !in_name(words[next]);
-    if (begins && ends) return true;
+std::vector<std::string_view> mentioned(std::string_view words) {
+  constexpr std::string_view kBetween = " \t\n,:;'\"()[]";
+  std::vector<std::string_view> result;
+  while (true) {
+    const auto begin = words.find_first_not_of(kBetween);
+    if (begin == std::string_view::npos) return result;
+    words.remove_prefix(begin);
+    auto word = words.substr(0, words.find_first_of(kBetween));
+    words.remove_prefix(word.size());
+    while (word.ends_with('.')) word.remove_suffix(1);  // the end of a sentence
+    if (!word.empty()) result.push_back(word);
   }
-  return false;
 }
 
 Sequencer::Sequencer(Catalog& catalog, Variant variant, std::chrono::nanoseconds warming_deadline,
@@ -112,8 +113,16 @@ void Sequencer::each(ResourceType type, const std::function<void(const EntryPtr&
     for (const auto& port : item->ports()) visit(port.cluster);
   }
   for (const auto& [name, lingering] : lingering_) visit(lingering.cluster);
-  if (variant_ == Variant::kDelta || !unknown_in_force()) return;
-  // Where a response is complete, what is to be kept has to be in it.
+}
+
+// Where a response is complete, what is to be kept has to be in it.
+void Sequencer::each_former(ResourceType type,
+                            const std::function<void(const EntryPtr&)>& visit) const {
+  if (type != ResourceType::kCluster || !unknown_in_force()) return;
+  for (const auto& entry : catalog_.base_of_any_mode(*target_.frame)) {
+    const bool is_kept = base_cluster(entry->name) != nullptr || lingering_.contains(entry->name);
+    if (!is_kept) visit(entry);
+  }
   subscription(type)->each_held([&](const Name& name) {
     if (find(type, name).kind != Wish::Kind::kKeep) return;
     if (const auto found = catalog_.find(name.text())) visit(found->second->cluster);
@@ -173,6 +182,12 @@ void Sequencer::asked(SteadyTime now, ResourceType type, const Subscription& sub
     // Without claims it holds none.
     auto& front = possible(type).front();
     front.told = subscription.reconnected() ? nullptr : std::make_shared<const Told>();
+    // It did not wait for the clusters that it was just sent.
+    for (const auto& response : clusters_in_flight_) {
+      for (const auto& name : response.added) {
+        if (cold_.try_emplace(name, Cold{now}).second) send_endpoints_again(name);
+      }
+    }
   }
   if (type == ResourceType::kCluster && subscription.reconnected()) {
     for (const auto routed_type : {ResourceType::kListener, ResourceType::kRoutes}) {
@@ -220,7 +235,7 @@ void Sequencer::sent(SteadyTime now, const Response& response) {
 void Sequencer::sent_clusters(SteadyTime now, const Response& response) {
   const bool first = !std::exchange(clusters_told_, true);
   const bool reconnected = subscription(ResourceType::kCluster)->reconnected();
-  const bool gated = !first || reconnected;
+  const bool gated = !first || reconnected || routes_asked();
   for (const auto& name : response.added) {
     if (gated) cold_.insert_or_assign(name, Cold{now});
   }
@@ -231,16 +246,21 @@ void Sequencer::sent_clusters(SteadyTime now, const Response& response) {
   clusters_in_flight_.push_back({response.nonce, response.added, response.updated});
 
   const bool endpoints_asked = subscription(ResourceType::kEndpoints) != nullptr;
-  for (const auto* names : {&response.added, &response.updated}) {
-    for (const auto& name : *names) {
-      if (endpoints_asked) {
-        changes_.push_back({ResourceType::kEndpoints, name, true});
-      } else if (reconnected) {
-        endpoints_owed_.push_back(name);
-      }
+  if (endpoints_asked || reconnected) {
+    for (const auto* names : {&response.added, &response.updated}) {
+      for (const auto& name : *names) send_endpoints_again(name);
     }
   }
   unsettled_ = true;
+}
+
+// Behind a cluster, though the client has them: at once, or as soon as it asks for any.
+void Sequencer::send_endpoints_again(const Name& name) {
+  if (subscription(ResourceType::kEndpoints) != nullptr) {
+    changes_.push_back({ResourceType::kEndpoints, name, true});
+  } else {
+    endpoints_owed_.push_back(name);
+  }
 }
 
 void Sequencer::unchanged(SteadyTime, ResourceType type) {
@@ -286,15 +306,15 @@ void Sequencer::refused(SteadyTime now, ResourceType type, std::uint64_t nonce,
     }
     update_lingering();
   } else if (type == ResourceType::kCluster) {
+    // Where only the last response is answered, the answer is for all before it too.
+    ClustersInFlight all{nonce, {}, {}};
     while (!clusters_in_flight_.empty() && clusters_in_flight_.front().nonce <= nonce) {
-      const auto response = std::move(clusters_in_flight_.front());
+      auto& [_, added, updated] = clusters_in_flight_.front();
+      std::move(added.begin(), added.end(), std::back_inserter(all.added));
+      std::move(updated.begin(), updated.end(), std::back_inserter(all.updated));
       clusters_in_flight_.pop_front();
-      if (response.nonce == nonce) {
-        refuse_clusters(now, response, words);
-      } else {
-        accept_clusters(now, response);
-      }
     }
+    refuse_clusters(now, all, words);
   } else {
     std::erase_if(endpoints_in_flight_,
                   [&](const auto& response) { return response.nonce <= nonce; });
@@ -310,31 +330,35 @@ void Sequencer::accept_clusters(SteadyTime now, const ClustersInFlight& response
 // known of any until its endpoints are acknowledged.
 void Sequencer::refuse_clusters(SteadyTime now, const ClustersInFlight& response,
                                 std::string_view words) {
-  std::vector<Name> unnamed;
-  bool any_named = false;
+  absl::flat_hash_set<Name> named;
+  for (const auto word : mentioned(words)) {
+    if (auto name = catalog_.names().find(word)) named.insert(std::move(name));
+  }
+  // Of a refused update, the client has the version before.
   for (const auto& name : response.added) {
-    if (!mentions(words, name.text())) {
-      unnamed.push_back(name);
-      continue;
-    }
-    any_named = true;
-    auto& cold = cold_.try_emplace(name, Cold{now}).first->second;
-    cold.refused = cold.overdue = true;
+    if (named.contains(name)) cold_.try_emplace(name, Cold{now});
   }
-  for (const auto& name : response.updated) {
-    if (mentions(words, name.text())) {
-      any_named = true;
-      if (const auto cold = cold_.find(name); cold != cold_.end()) {
-        cold->second.refused = cold->second.overdue = true;
-      }
-    } else if (cold_.contains(name)) {
-      unnamed.push_back(name);
+  const auto sent = [&](const Name& name) {
+    const auto among = [&](const auto& names) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    return among(response.added) || among(response.updated) ||
+           subscription(ResourceType::kCluster)->holds(name);
+  };
+  bool any_named = false;
+  for (const auto& name : named) {
+    any_named |= sent(name);
+    if (const auto cold = cold_.find(name); cold != cold_.end()) {
+      cold->second.refused = cold->second.overdue = true;
     }
-  }
-  if (any_named && !is_cut_short(words)) {
-    for (const auto& name : unnamed) warm(now, name);
   }
   unsettled_ = true;
+  if (!any_named || is_cut_short(words)) return;
+  for (const auto* names : {&response.added, &response.updated}) {
+    for (const auto& name : *names) {
+      if (!named.contains(name)) warm(now, name);
+    }
+  }
 }
 
 void Sequencer::warm(SteadyTime now, const Name& name) {
@@ -357,8 +381,17 @@ bool Sequencer::unknown_in_force() const {
 
 bool Sequencer::has(const Name& name) const {
   const auto* clusters = subscription(ResourceType::kCluster);
-  // Who does not ask us for clusters has its own.
-  return clusters == nullptr || (clusters->holds(name) && !cold_.contains(name));
+  return clusters != nullptr && clusters->holds(name) && !cold_.contains(name);
+}
+
+bool Sequencer::routes_asked() const {
+  return subscription(ResourceType::kListener) != nullptr ||
+         subscription(ResourceType::kRoutes) != nullptr;
+}
+
+bool Sequencer::expects_evidence() const {
+  return std::any_of(cold_.begin(), cold_.end(),
+                     [](const auto& cold) { return !cold.second.refused; });
 }
 
 bool Sequencer::has_clusters(const Item& item) const {
@@ -406,18 +439,14 @@ ItemsPtr Sequencer::routable() const {
 
 void Sequencer::settle(SteadyTime now) {
   if (!unsettled_) return;
-  if (subscription(ResourceType::kListener) == nullptr &&
-      subscription(ResourceType::kRoutes) == nullptr) {
-    return;
-  }
-  if (!clusters_told_ && !waiting_is_over(now)) return;
+  if (!routes_asked() || !clusters_told_) return;
   const auto& base = target_.frame->base;
   const bool based =
       std::all_of(base.begin(), base.end(), [this](const auto& entry) { return has(entry->name); });
   Told next{based ? target_.frame : told_ ? told_->frame : nullptr, routable()};
-  // Whatever a reconnecting client had is left alone while better is to be expected.
-  const bool complete = based && next.services == target_.services;
-  if (!complete && unknown_in_force() && !waiting_is_over(now)) return;
+  // What a client has from before is left alone while better is to be expected.
+  const bool first = told_ == nullptr || unknown_in_force();
+  if (first && expects_evidence() && !waiting_is_over(now)) return;
   if (next.frame == nullptr) return;
   unsettled_ = false;
   if (told_ && told_->frame == next.frame && told_->services == next.services) return;
@@ -495,10 +524,7 @@ std::optional<SteadyTime> Sequencer::deadline() const {
   const auto consider = [&](SteadyTime at) {
     if (!earliest || at < *earliest) earliest = at;
   };
-  const auto* clusters = subscription(ResourceType::kCluster);
-  if (!waited_ && (unknown_in_force() || clusters == nullptr)) {
-    consider(opened_ + warming_deadline_);
-  }
+  if (!waited_ && unknown_in_force()) consider(opened_ + warming_deadline_);
   for (const auto& [name, cold] : cold_) {
     if (!cold.overdue) consider(cold.since + warming_deadline_);
   }

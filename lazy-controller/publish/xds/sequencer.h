@@ -46,6 +46,8 @@ class Sequencer final : public Source {
 
   Wish find(ResourceType type, const Name& name) const override;
   void each(ResourceType type, const std::function<void(const EntryPtr&)>& visit) const override;
+  void each_former(ResourceType type,
+                   const std::function<void(const EntryPtr&)>& visit) const override;
   bool open(ResourceType type, SteadyTime now) const override;
   void asked(SteadyTime now, ResourceType type, const Subscription& subscription) override;
   void sent(SteadyTime now, const Response& response) override;
@@ -111,6 +113,8 @@ class Sequencer final : public Source {
   }
 
   bool unknown_in_force() const;
+  bool routes_asked() const;
+  bool expects_evidence() const;
   bool waiting_is_over(SteadyTime now) const { return now >= opened_ + warming_deadline_; }
   const EntryPtr* base_cluster(const Name& name) const;
   bool has(const Name& name) const;
@@ -119,6 +123,7 @@ class Sequencer final : public Source {
   bool has_cold(const Item& item) const;
 
   void cool_unconfirmed(SteadyTime now);
+  void send_endpoints_again(const Name& name);
   void sent_clusters(SteadyTime now, const Response& response);
   void accept_clusters(SteadyTime now, const ClustersInFlight& response);
   void refuse_clusters(SteadyTime now, const ClustersInFlight& response, std::string_view words);
@@ -158,8 +163,7 @@ class Sequencer final : public Source {
   std::vector<std::string> overdue_;
 };
 
-/// Whether an error message names the resource, and not only a longer name that begins or ends with
-/// it.
-bool mentions(std::string_view words, std::string_view name);
+/// The words of an error message that may be names of resources: Envoy says which it refuses.
+std::vector<std::string_view> mentioned(std::string_view words);
 
 }  // namespace lazymesh::publish::xds

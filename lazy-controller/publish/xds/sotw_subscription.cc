@@ -53,6 +53,7 @@ Result<void> SotwSubscription::want(const Request& request) {
   for (auto slot = slots_.begin(); slot != slots_.end();) {
     const auto current = slot++;
     if (current->second.request == request_) continue;
+    if (current->second.version != 0 && !complete()) answer_ = true;
     release(current->second, current->first);
     slots_.erase(current);
   }
@@ -86,7 +87,9 @@ std::optional<Response> SotwSubscription::next(const Desired& desired, std::uint
 std::vector<EntryPtr> SotwSubscription::everything(const Desired& desired) const {
   std::vector<EntryPtr> entries;
   if (wildcard_) {
-    desired.each(type_, [&](const EntryPtr& entry) { entries.push_back(entry); });
+    const auto add = [&](const EntryPtr& entry) { entries.push_back(entry); };
+    desired.each(type_, add);
+    if (holds_other_) desired.each_former(type_, add);
     return entries;
   }
   for (const auto& [name, slot] : slots_) {
@@ -104,6 +107,9 @@ std::optional<Response> SotwSubscription::next_complete(const Desired& desired, 
   auto entries = everything(desired);
   const bool claimed = is_claimed(entries);
   const bool answer = std::exchange(answer_, false);
+  if (!claimed && reconnected_ && !std::exchange(holds_other_, true)) {
+    entries = everything(desired);
+  }
 
   ++round_;
   for (const auto& entry : entries) {
@@ -161,18 +167,24 @@ std::optional<Response> SotwSubscription::next_partial(const Desired& desired, R
     entries.push_back(std::move(wish.entry));
   }
   const bool claimed = is_claimed(entries);
+  const bool answer = std::exchange(answer_, false);
   for (const auto& entry : entries) hold(entry, response);
-  if (claimed || entries.empty()) return std::nullopt;
+  if (claimed || (entries.empty() && !answer)) return std::nullopt;
   response.resources = std::move(entries);
   return send(std::move(response));
 }
 
-// Whether a client that reconnected holds exactly this, by the version that it names.
+// Whether a client that reconnected holds exactly this, by the version that it names. Of a complete
+// response that it refused it took a part, under the version before: then the clusters whose
+// endpoints it asks for are others.
 bool SotwSubscription::is_claimed(const std::vector<EntryPtr>& entries) {
   const auto claimed = std::exchange(claimed_, {});
   if (claimed.empty()) return false;
   std::uint64_t version = 0;
-  for (const auto& entry : entries) version += version_share(entry->name, entry->version);
+  for (const auto& entry : entries) {
+    version += version_share(entry->name, entry->version);
+    if (entry->has_endpoints && !holds(entry->name)) return false;
+  }
   return claimed == sidecar::version_text(version);
 }
 

@@ -21,7 +21,7 @@ class SotwSubscription final : public Subscription {
   void mark(const Name& name, bool force) override;
   void claim(const Name& name) override;
   bool pending() const override {
-    return asked_ && (all_ || !marks_.empty()) && unanswered_ < limits_.max_unanswered;
+    return asked_ && (all_ || answer_ || !marks_.empty()) && unanswered_ < limits_.max_unanswered;
   }
   std::optional<Response> next(const Desired& desired, std::uint64_t nonce) override;
 
@@ -63,9 +63,12 @@ class SotwSubscription final : public Subscription {
 
   bool asked_ = false;
   bool reconnected_ = false;
+  bool holds_other_ = false;  // reconnected, and what it holds is not what it should
   bool wildcard_ = false;
-  bool all_ = false;     // everything may have changed
-  bool answer_ = false;  // the client waits for an answer even if nothing changed
+  bool all_ = false;  // everything may have changed
+  // An answer is due even if nothing changed: because the client waits for it, or because it let
+  // names go and its version must say so, lest it be sent everything when it reconnects.
+  bool answer_ = false;
   std::string claimed_;  // the version that a reconnecting client holds, until it is compared
   Slots slots_;
   std::size_t held_ = 0;

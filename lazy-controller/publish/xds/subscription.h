@@ -28,6 +28,9 @@ class Desired {
   virtual Wish find(ResourceType type, const Name& name) const = 0;
   /// What a wildcard subscription stands for: each once.
   virtual void each(ResourceType type, const std::function<void(const EntryPtr&)>& visit) const = 0;
+  /// What the client may have from before beside that, and may not lose yet: for a reconnected
+  /// client that could not say what it holds.
+  virtual void each_former(ResourceType, const std::function<void(const EntryPtr&)>&) const {}
 };
 
 /// What one client holds of one resource type, as far as we know, and what it has to be told: told
