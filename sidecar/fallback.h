@@ -8,7 +8,7 @@ namespace lazymesh::sidecar {
 enum class Fallback {
   kEgress,       ///< lazy: to the egress, with its original source and destination
   kPassthrough,  ///< the whole mesh is known and any destination allowed: where it was going
-  kRefuse,       ///< 502 for HTTP, closed for TCP
+  kRefuse,       ///< 502 for HTTP; what is no HTTP gets 400 and is closed
 };
 
 /// A bound sidecar has no original destination to pass anything through to.

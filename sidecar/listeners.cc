@@ -59,12 +59,15 @@ ResourcePtr virtual_outbound(const Subject& subject) {
   http.set_name("http");
   match_http(http);
   add_outbound_http(observed(subject), http);
-  // Without a default chain, what no chain matches is closed.
-  if (fallback != Fallback::kRefuse) {
-    auto& tcp = *listener.mutable_default_filter_chain();
-    tcp.set_name("tcp");
+  auto& rest = *listener.mutable_default_filter_chain();
+  if (fallback == Fallback::kRefuse) {
+    // TCP services have listeners of their own, so this is HTTP that is late or refused as such.
+    rest.set_name("late-http");
+    add_outbound_http(observed(subject), rest);
+  } else {
+    rest.set_name("tcp");
     add_tcp(fallback == Fallback::kEgress ? kEgressCluster : kPassthroughCluster, observed(subject),
-            tcp);
+            rest);
   }
   return finish(listener);
 }

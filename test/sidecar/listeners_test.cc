@@ -107,10 +107,13 @@ TEST(VirtualOutbound, ClosesConnectionsToItself) {
   EXPECT_THAT(inbound.filters(), IsEmpty());
 }
 
-TEST(VirtualOutbound, OfASidecarThatKnowsTheMeshPassesThroughOrCloses) {
+// A client may connect long before its first request.
+TEST(VirtualOutbound, OfASidecarThatKnowsTheMeshPassesThroughOrTakesItForHttp) {
   Mesh mesh;
   mesh.mode = LazyMode::kDisabled;
-  EXPECT_FALSE(named(mesh, "virtualOutbound").has_default_filter_chain());
+  const auto listener = named(mesh, "virtualOutbound");
+  EXPECT_EQ(http(listener.default_filter_chain()).rds().route_config_name(),
+            sidecar::kOutboundRoutes);
   mesh.settings.outbound = mesh::OutboundPolicy::kAllowAny;
   EXPECT_EQ(tcp(named(mesh, "virtualOutbound").default_filter_chain()).cluster(),
             sidecar::kPassthroughCluster);
