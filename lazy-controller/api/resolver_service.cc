@@ -21,6 +21,10 @@
 namespace lazymesh::api {
 namespace {
 
+grpc::Status shutting_down() {
+  return {grpc::StatusCode::UNAVAILABLE, "the controller is shutting down"};
+}
+
 struct Metrics {
   explicit Metrics(prometheus::Registry& registry)
       : streams(prometheus::BuildGauge()
@@ -40,17 +44,22 @@ struct Metrics {
                     .Add({})),
         refused(prometheus::BuildCounter()
                     .Name("lazymesh_resolver_refused_total")
-                    .Help("Streams refused: not an egress, or too many queries")
-                    .Register(registry)
-                    .Add({})) {}
+                    .Help("Streams refused: not of an egress, too many, or with too many queries")
+                    .Register(registry)),
+        refused_peer(refused.Add({{"reason", "peer"}})),
+        refused_streams(refused.Add({{"reason", "streams"}})),
+        refused_queries(refused.Add({{"reason", "queries"}})) {}
 
   prometheus::Gauge& streams;
   prometheus::Gauge& queries;
   prometheus::Counter& answers;
-  prometheus::Counter& refused;
+  prometheus::Family<prometheus::Counter>& refused;
+  prometheus::Counter& refused_peer;
+  prometheus::Counter& refused_streams;
+  prometheus::Counter& refused_queries;
 };
 
-// What the streams of one service share; control thread, except where a method says otherwise.
+// What the streams of one service share; control thread.
 struct Core {
   Core(boost::asio::io_context& control_context, ResolverService::Options service_options,
        prometheus::Registry& registry_of_metrics)
@@ -61,10 +70,12 @@ struct Core {
   Metrics metrics;
   std::shared_ptr<const mesh::Registry> registry;  // null before the first
   std::set<class Stream*> streams;
+  bool closed = false;
 };
 
-// One egress's stream. gRPC calls On…Done on its own threads, which only post; everything else is
-// on the control thread. Kept alive by `self_` until OnDone, and by whatever is posted.
+// One egress's stream. gRPC calls On… on its own threads, which only post; everything else is on
+// the control thread. Kept alive by `self_` until OnDone, and by whatever is posted. It is over,
+// and starts nothing more, once it has a status: gRPC may have let go of the call by then.
 class Stream final : public grpc::ServerBidiReactor<v1::ResolveRequest, v1::ResolveResponse>,
                      public std::enable_shared_from_this<Stream> {
  public:
@@ -79,7 +90,18 @@ class Stream final : public grpc::ServerBidiReactor<v1::ResolveRequest, v1::Reso
       : core_(std::move(core)), peer_(std::move(peer)) {}
 
   void registry_changed() {
-    if (!admitted_) return admit();
+    if (status_) return;
+    const auto peer = SocketAddress::parse_grpc_peer(peer_);
+    if (!peer || !core_->registry->settings().is_egress(peer->ip)) {
+      core_->metrics.refused_peer.Increment();
+      spdlog::warn(
+          "resolver: refused {}: not an egress of the mesh file (settings.egress, "
+          "settings.reporters)",
+          peer_);
+      return end({grpc::StatusCode::PERMISSION_DENIED,
+                  "only the mesh's egresses may resolve; " + peer_ + " is none of them"});
+    }
+    if (!std::exchange(admitted_, true)) StartRead(&request_);
     for (auto& [key, held] : held_) {
       if (answer(held)) due_.insert(key);
     }
@@ -93,7 +115,7 @@ class Stream final : public grpc::ServerBidiReactor<v1::ResolveRequest, v1::Reso
 
   void OnReadDone(bool ok) override { post(ok ? &Stream::received : &Stream::half_closed); }
   void OnWriteDone(bool ok) override { post(ok ? &Stream::written : &Stream::broken); }
-  void OnCancel() override {}
+  void OnCancel() override { post(&Stream::cancelled); }
   void OnDone() override { post(&Stream::closed); }
 
  private:
@@ -108,27 +130,20 @@ class Stream final : public grpc::ServerBidiReactor<v1::ResolveRequest, v1::Reso
   }
 
   void opened() {
+    const bool full = core_->streams.size() >= core_->options.max_streams;
     core_->streams.insert(this);
     core_->metrics.streams.Increment();
-    if (core_->registry) admit();
-  }
-
-  void admit() {
-    const auto peer = SocketAddress::parse_grpc_peer(peer_);
-    if (!peer || !core_->registry->settings().is_egress(peer->ip)) {
-      core_->metrics.refused.Increment();
-      spdlog::warn(
-          "resolver: refused {}: not an egress of the mesh file (settings.egress, "
-          "settings.reporters)",
-          peer_);
-      return end({grpc::StatusCode::PERMISSION_DENIED,
-                  "only the mesh's egresses may resolve; " + peer_ + " is none of them"});
+    if (core_->closed) return end(shutting_down());
+    if (full) {
+      core_->metrics.refused_streams.Increment();
+      return end({grpc::StatusCode::RESOURCE_EXHAUSTED,
+                  "there are " + std::to_string(core_->options.max_streams) + " streams already"});
     }
-    admitted_ = true;
-    StartRead(&request_);
+    if (core_->registry) registry_changed();
   }
 
   void received() {
+    if (status_) return;
     for (const auto& query : request_.unsubscribe()) {
       const auto key = query.SerializeAsString();
       due_.erase(key);
@@ -136,7 +151,7 @@ class Stream final : public grpc::ServerBidiReactor<v1::ResolveRequest, v1::Reso
     }
     for (const auto& query : request_.subscribe()) {
       if (held_.size() >= core_->options.max_queries) {
-        core_->metrics.refused.Increment();
+        core_->metrics.refused_queries.Increment();
         return end({grpc::StatusCode::RESOURCE_EXHAUSTED,
                     "more than " + std::to_string(core_->options.max_queries) + " queries"});
       }
@@ -149,9 +164,11 @@ class Stream final : public grpc::ServerBidiReactor<v1::ResolveRequest, v1::Reso
       answer(held->second);
       due_.insert(std::move(key));
     }
-    if (!status_) StartRead(&request_);
+    StartRead(&request_);
     flush();
   }
+
+  void cancelled() { end(grpc::Status::CANCELLED); }
 
   void half_closed() { end(grpc::Status::OK); }
 
@@ -226,9 +243,8 @@ class Service final : public ResolverService, public v1::Resolver::CallbackServi
   }
 
   void close() override {
-    for (auto* stream : core_->streams) {
-      stream->end({grpc::StatusCode::UNAVAILABLE, "the controller is shutting down"});
-    }
+    core_->closed = true;
+    for (auto* stream : core_->streams) stream->end(shutting_down());
   }
 
  private:

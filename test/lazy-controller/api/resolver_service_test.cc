@@ -13,6 +13,7 @@
 
 #include "lazymesh/v1/resolver.grpc.pb.h"
 
+#include "base/clock.h"
 #include "lazy-controller/api/grpc_server.h"
 
 namespace lazymesh::api {
@@ -37,13 +38,13 @@ std::shared_ptr<const mesh::Registry> registry_with(std::vector<std::string> hos
 class ResolverServiceTest : public testing::Test {
  protected:
   ResolverServiceTest()
-      : resolver_(ResolverService::make(control_, {.max_queries = 3}, metrics_)),
+      : resolver_(ResolverService::make(control_, {.max_queries = 3, .max_streams = 2}, metrics_)),
         server_(*GrpcServer::listen({*IpAddress::parse("127.0.0.1"), 0}, {&resolver_->service()},
                                     generic_)),
         thread_([this] { control_.run(); }) {
     channel_ =
         grpc::CreateChannel(server_->address().to_string(), grpc::InsecureChannelCredentials());
-    stream_ = v1::Resolver::NewStub(channel_)->StreamResolutions(&context_);
+    stream_ = open(context_);
   }
 
   ~ResolverServiceTest() override {
@@ -52,6 +53,30 @@ class ResolverServiceTest : public testing::Test {
     server_->shut_down(std::chrono::seconds(1));
     work_.reset();
     thread_.join();
+  }
+
+  using ClientStream = grpc::ClientReaderWriter<v1::ResolveRequest, v1::ResolveResponse>;
+  std::unique_ptr<ClientStream> open(grpc::ClientContext& context) {
+    return v1::Resolver::NewStub(channel_)->StreamResolutions(&context);
+  }
+  static grpc::Status end_of(ClientStream& stream) {
+    v1::ResolveResponse response;
+    while (stream.Read(&response)) {
+    }
+    return stream.Finish();
+  }
+
+  /// As the service counts them.
+  double streams() const {
+    for (const auto& family : metrics_.Collect()) {
+      if (family.name == "lazymesh_resolver_streams") return family.metric.at(0).gauge.value;
+    }
+    return -1;
+  }
+  void wait_for_streams(double count) {
+    const auto deadline = system_clock().steady() + std::chrono::seconds(20);
+    while (streams() != count && system_clock().steady() < deadline) std::this_thread::yield();
+    EXPECT_EQ(streams(), count);
   }
 
   template <class Function>
@@ -94,7 +119,7 @@ class ResolverServiceTest : public testing::Test {
   std::thread thread_;
   std::shared_ptr<grpc::Channel> channel_;
   grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::ResolveRequest, v1::ResolveResponse>> stream_;
+  std::unique_ptr<ClientStream> stream_;
 };
 
 TEST_F(ResolverServiceTest, AnswersAtOnceAndAgainOnlyWhenTheAnswerChanges) {
@@ -119,9 +144,7 @@ TEST_F(ResolverServiceTest, WaitsForTheFirstRegistry) {
 
 TEST_F(ResolverServiceTest, RefusesWhoIsNotAnEgress) {
   adopt(registry_with({"a"}, "10.0.0.2"));
-  v1::ResolveResponse response;
-  EXPECT_FALSE(stream_->Read(&response));
-  const auto status = stream_->Finish();
+  const auto status = end_of(*stream_);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_NE(status.error_message().find("127.0.0.1"), std::string::npos);
 }
@@ -129,10 +152,51 @@ TEST_F(ResolverServiceTest, RefusesWhoIsNotAnEgress) {
 TEST_F(ResolverServiceTest, EndsAStreamThatAsksForTooMuch) {
   adopt(registry_with({"a"}));
   for (const auto* host : {"a", "b", "c", "d"}) ask(host);
-  v1::ResolveResponse response;
-  while (stream_->Read(&response)) {
-  }
-  EXPECT_EQ(stream_->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(end_of(*stream_).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(ResolverServiceTest, EndsTheStreamOfWhoIsNoEgressAnyMore) {
+  adopt(registry_with({"a"}));
+  ask("a");
+  EXPECT_EQ(next().destination().host(), "a.shop.svc.cluster.local");
+  adopt(registry_with({"a", "b"}, "10.0.0.2"));
+  EXPECT_EQ(end_of(*stream_).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST_F(ResolverServiceTest, AStreamThatIsGivenUpBeforeTheFirstRegistryIsGone) {
+  wait_for_streams(1);
+  context_.TryCancel();
+  wait_for_streams(0);
+  adopt(registry_with({"a"}));
+}
+
+TEST_F(ResolverServiceTest, RefusesMoreStreamsThanItsLimit) {
+  wait_for_streams(1);
+  grpc::ClientContext second_context;
+  grpc::ClientContext third_context;
+  const auto second = open(second_context);
+  wait_for_streams(2);
+  EXPECT_EQ(end_of(*open(third_context)).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  second_context.TryCancel();
+  wait_for_streams(1);
+}
+
+// As gRPC goes on to accept calls until its own shutdown.
+TEST_F(ResolverServiceTest, RefusesStreamsOnceItIsClosed) {
+  on_control([this] { resolver_->close(); });
+  grpc::ClientContext late;
+  EXPECT_EQ(end_of(*open(late)).error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+// gRPC may have let go of what is refused before the service hears of it.
+TEST_F(ResolverServiceTest, ARefusedStreamIsNotTakenBackByTheNextRegistry) {
+  wait_for_streams(1);
+  on_control([this] {
+    resolver_->registry_changed(registry_with({}, "10.0.0.2"));
+    resolver_->registry_changed(registry_with({}));
+  });
+  EXPECT_EQ(end_of(*stream_).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  wait_for_streams(0);
 }
 
 TEST_F(ResolverServiceTest, ASecondServerOnThePortIsRefused) {
