@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <set>
 #include <thread>
@@ -25,6 +26,7 @@
 #include "lazy-controller/publish/xds/publisher.h"
 #include "lazy-controller/registry/file/watcher.h"
 #include "lazy-controller/store/store.h"
+#include "lazy-controller/store/write_ahead.h"
 
 namespace lazymesh {
 namespace {
@@ -34,8 +36,9 @@ namespace asio = boost::asio;
 /// Observations that wait for the control thread; more are dropped and counted (the next request
 /// tells again).
 constexpr std::size_t kMaxWaitingObservations = 100'000;
-/// How often counts and times of known dependencies are written.
-constexpr std::chrono::seconds kTouchInterval{5};
+/// How often the counts and times that moved are written, and what could not be saved is tried
+/// again.
+constexpr std::chrono::seconds kRoundInterval{5};
 constexpr std::chrono::milliseconds kShutdownGrace{1000};
 
 struct Metrics {
@@ -72,6 +75,10 @@ class Wired final : public Controller {
         metrics_registry_(std::move(metrics)),
         metrics_(*metrics_registry_),
         store_(std::move(store)),
+        write_ahead_(
+            *store_, readiness_,
+            [&control](std::function<void()> task) { asio::post(control, std::move(task)); },
+            [this](const std::vector<mesh::DependencyKey>& keys) { publish(keys); }),
         learner_(learn::Learner::Limits{}),
         publisher_(publish::xds::Publisher::make(
             control, clock,
@@ -83,7 +90,7 @@ class Wired final : public Controller {
               receive(reporter, std::move(observations));
             },
             *metrics_registry_)),
-        touch_timer_(control) {}
+        round_timer_(control) {}
 
   ~Wired() override {
     if (shutdown_.joinable()) shutdown_.join();
@@ -117,7 +124,7 @@ class Wired final : public Controller {
         readiness_, *metrics_registry_);
     if (!watcher) return tl::unexpected(watcher.error());
     watcher_ = std::move(*watcher);
-    schedule_touches();
+    schedule_round();
     return {};
   }
 
@@ -125,8 +132,8 @@ class Wired final : public Controller {
 
   void stop() override {
     if (std::exchange(stopping_, true)) return;
-    touch_timer_.cancel();
-    save_touched();
+    round_timer_.cancel();
+    write_ahead_.round(learner_.take_touched());
     publisher_->close();
     resolver_->close();
     admin_->close();
@@ -176,27 +183,7 @@ class Wired final : public Controller {
         metrics_.known.Increment();
       }
     }
-    if (!learned.empty()) store_then_publish(std::move(learned));
-  }
-
-  // What a sidecar was told must outlive us: a scope goes out only once it is in the store.
-  void store_then_publish(std::vector<mesh::Dependency> learned) {
-    std::vector<mesh::DependencyKey> keys;
-    keys.reserve(learned.size());
-    for (const auto& dependency : learned) keys.push_back(dependency.key);
-    store_->save(std::move(learned), [this, keys = std::move(keys)](Result<void> saved) {
-      asio::post(control_, [this, keys, saved = std::move(saved)] {
-        if (!saved) {
-          // Serving comes first: the scope is widened, and what is lost in a crash is learned
-          // again.
-          spdlog::error("store: {}", saved.error().message);
-          store_trouble_ = readiness_.warn("store: " + saved.error().message);
-        } else {
-          store_trouble_.clear();
-        }
-        publish(keys);
-      });
-    });
+    write_ahead_.learned(std::move(learned));
   }
 
   void publish(const std::vector<mesh::DependencyKey>& keys) {
@@ -207,20 +194,12 @@ class Wired final : public Controller {
     for (const auto& workload : workloads) publisher_->scope_changed(workload);
   }
 
-  void schedule_touches() {
-    touch_timer_.expires_after(kTouchInterval);
-    touch_timer_.async_wait([this](boost::system::error_code error) {
+  void schedule_round() {
+    round_timer_.expires_after(kRoundInterval);
+    round_timer_.async_wait([this](boost::system::error_code error) {
       if (error) return;
-      save_touched();
-      schedule_touches();
-    });
-  }
-
-  void save_touched() {
-    auto touched = learner_.take_touched();
-    if (touched.empty()) return;
-    store_->save(std::move(touched), [](Result<void> saved) {
-      if (!saved) spdlog::warn("store: {}", saved.error().message);
+      write_ahead_.round(learner_.take_touched());
+      schedule_round();
     });
   }
 
@@ -229,15 +208,15 @@ class Wired final : public Controller {
   const std::shared_ptr<prometheus::Registry> metrics_registry_;
   Metrics metrics_;
   Readiness readiness_;
-  Readiness::Token store_trouble_;
   std::atomic<std::size_t> waiting_{0};
   bool stopping_ = false;
   const std::unique_ptr<store::Store> store_;
+  store::WriteAhead write_ahead_;
   learn::Learner learner_;
   const std::unique_ptr<publish::xds::Publisher> publisher_;
   const std::unique_ptr<api::ResolverService> resolver_;
   const std::unique_ptr<als::Receiver> receiver_;
-  asio::steady_timer touch_timer_;
+  asio::steady_timer round_timer_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<registry::FileWatcher> watcher_;
   std::unique_ptr<api::GrpcServer> grpc_server_;
