@@ -121,30 +121,22 @@ tl::expected<Learner::Destination, Learner::Ignored> Learner::destination_of(
     const als::Observation& observation, std::string_view from_namespace) const {
   const auto unknown = tl::unexpected(Ignored::kUnknownDestination);
   if (!observation.reached_upstream) return unknown;
-  const auto port_of = [&](const ServicePtr& service, std::uint16_t port) {
-    return service ? service->find_port(port) : nullptr;
-  };
   Destination found{nullptr, nullptr};
-  if (const auto cluster = mesh::parse_cluster_name(observation.upstream_cluster);
-      !cluster.host.empty()) {
-    found.service = registry_->find_service(cluster.host);
-    found.port = port_of(found.service, cluster.port);
-  } else if (observation.destination) {
-    // A real Envoy's pass-through: what the caller asked for, else where it went.
-    const SocketAddress& address = *observation.destination;
-    if (!observation.authority.empty()) {
-      found.service = registry_->resolve(host_of(observation.authority), from_namespace);
-      found.port = port_of(found.service, address.port);
-    }
-    if (found.port == nullptr) {
-      found.service = registry_->find_vip(address);
-      found.port = port_of(found.service, address.port);
-    }
-    if (found.port == nullptr) {
-      if (const auto match = registry_->find_endpoint(address)) {
-        found.service = match->service;
-        found.port = port_of(found.service, match->endpoint->service_port);
-      }
+  const auto find = [&](ServicePtr service, std::uint16_t port) {
+    found = {service, service ? service->find_port(port) : nullptr};
+  };
+  const auto& address = observation.destination;
+  // What the caller asked for, since its routes may lead to other services; else where it went.
+  if (observation.http && address && !observation.authority.empty()) {
+    find(registry_->resolve(host_of(observation.authority), from_namespace), address->port);
+  }
+  const auto cluster = mesh::parse_cluster_name(observation.upstream_cluster);
+  if (found.port == nullptr && !cluster.host.empty()) {
+    find(registry_->find_service(cluster.host), cluster.port);
+  } else if (found.port == nullptr && address) {
+    find(registry_->find_vip(*address), address->port);
+    if (const auto match = registry_->find_endpoint(*address); match && found.port == nullptr) {
+      find(match->service, match->endpoint->service_port);
     }
   }
   if (found.port == nullptr) return unknown;

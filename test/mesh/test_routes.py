@@ -76,6 +76,31 @@ def test_a_route_s_other_service_comes_into_scope_with_it(world, client, routed)
     assert world.knows(client) == {routed, other}
 
 
+@pytest.fixture
+def elsewhere(world, client):
+    """A service all of whose routes lead to another one."""
+    other = world.service(f"elsewhere-other-{client.name}", backend=world.other_backend)
+    host = f"elsewhere-{client.name}.shop.svc.cluster.local"
+    to_other = {"match": {"prefix": "/"}, "route": {"cluster": f"outbound|9080||{other}"}}
+    world.service(
+        host.split(".")[0],
+        routes={"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [to_other]}]},
+    )
+    world.apply()
+    yield host
+    del world.mesh.services[host], world.mesh.services[other]
+    world.apply()
+
+
+def test_a_service_whose_routes_all_lead_elsewhere_is_learned(world, client, elsewhere):
+    first = client.get(elsewhere)
+    assert first.status == 200 and first.headers["x-server"] == "other-backend"
+    world.becomes_direct(client, elsewhere)
+    assert client.get(elsewhere).headers["x-server"] == "other-backend"
+    other = elsewhere.replace("elsewhere-", "elsewhere-other-", 1)
+    assert world.knows(client) == {elsewhere, other}
+
+
 REQUESTS = {
     "plain": ("/", {}),
     "canary": ("/", {"x-canary": "yes"}),

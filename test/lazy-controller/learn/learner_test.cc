@@ -236,6 +236,23 @@ TEST_F(Destinations, WhatIsNotExportedIsNotLearned) {
   EXPECT_EQ(ignored(hidden), "not_visible");
 }
 
+// The routes of what the caller asked for led on to another service.
+TEST_F(Destinations, TheAuthorityTellsBeforeTheCluster) {
+  auto routed = request("10.1.0.1", "ratings");
+  routed.authority = "Reviews:80";
+  const auto outcome = observe(routed);
+  ASSERT_TRUE(std::holds_alternative<Learner::Learned>(outcome));
+  EXPECT_EQ(std::get<Learner::Learned>(outcome).dependency.key,
+            (mesh::DependencyKey{web(), "reviews.shop.svc.cluster.local", 9080}));
+}
+
+TEST_F(Destinations, AnAuthorityThatNamesNothingGivesWayToTheCluster) {
+  auto routed = request("10.1.0.1", "ratings");
+  routed.authority = "elsewhere.example";
+  EXPECT_TRUE(learned(routed));
+  EXPECT_EQ(learner_.graph()[0].key.host, "ratings.shop.svc.cluster.local");
+}
+
 TEST_F(Destinations, WithoutAClusterTheAuthorityTells) {
   auto passed = request("10.1.0.1", "");
   passed.upstream_cluster = "PassthroughCluster";
