@@ -10,12 +10,17 @@
 
 namespace lazymesh::als {
 
+/// What the peer of a stream was when it began: a workload, whose Envoy reports for itself, or an
+/// egress, which reports for all.
+enum class Role { kWorkload, kEgress };
+
 /// Who sent a stream of access logs: from the connection and from the first message's identifier.
 struct Reporter {
   IpAddress peer;  ///< the peer address of the gRPC connection
   std::string
       node_id;  ///< Envoy's node id, claimed: `sidecar~10.0.0.1~web.shop~shop.svc.cluster.local`
   std::string log_name;  ///< claimed
+  Role role = Role::kWorkload;
 };
 
 /// What one access log entry says that matters to learning. Nothing in it comes from a request's

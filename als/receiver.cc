@@ -1,6 +1,5 @@
 #include "als/receiver.h"
 
-#include <atomic>
 #include <string>
 #include <utility>
 
@@ -33,8 +32,9 @@ struct Metrics {
                     .Name("lazymesh_als_receiver_refused_total")
                     .Help("Streams, messages (their stream ends with them) and entries refused")
                     .Register(registry)),
-        refused_streams(refused.Add({{"reason", "streams"}})),
         refused_peer(refused.Add({{"reason", "peer"}})),
+        refused_streams(refused.Add({{"reason", "streams"}})),
+        refused_streams_of_peer(refused.Add({{"reason", "streams_of_peer"}})),
         refused_size(refused.Add({{"reason", "message_bytes"}})),
         refused_malformed(refused.Add({{"reason", "malformed"}})),
         refused_entries(refused.Add({{"reason", "message_entries"}})) {}
@@ -53,8 +53,9 @@ struct Metrics {
   prometheus::Counter& entries;
   prometheus::Counter& bytes;
   prometheus::Family<prometheus::Counter>& refused;
-  prometheus::Counter& refused_streams;
   prometheus::Counter& refused_peer;
+  prometheus::Counter& refused_streams;
+  prometheus::Counter& refused_streams_of_peer;
   prometheus::Counter& refused_size;
   prometheus::Counter& refused_malformed;
   prometheus::Counter& refused_entries;
@@ -63,7 +64,7 @@ struct Metrics {
 struct Context {
   const Receiver::Sink& sink;
   Metrics& metrics;
-  std::atomic<std::size_t>& streams;
+  Seats& seats;
 };
 
 // A stream that is refused at once.
@@ -76,8 +77,9 @@ class Refusal final : public grpc::ServerReadReactor<ByteBuffer> {
 // One stream. gRPC calls it from one thread at a time; it deletes itself when the stream is over.
 class Stream final : public grpc::ServerReadReactor<ByteBuffer> {
  public:
-  Stream(Context context, IpAddress peer) : context_(context) {
+  Stream(Context context, IpAddress peer, Role role) : context_(context) {
     reporter_.peer = peer;
+    reporter_.role = role;
     context_.metrics.streams.Increment();
     StartRead(&buffer_);
   }
@@ -100,7 +102,7 @@ class Stream final : public grpc::ServerReadReactor<ByteBuffer> {
 
   void OnDone() override {
     context_.metrics.streams.Decrement();
-    context_.streams.fetch_sub(1);
+    context_.seats.give_back(reporter_.peer, reporter_.role);
     delete this;
   }
 
@@ -128,8 +130,11 @@ class Stream final : public grpc::ServerReadReactor<ByteBuffer> {
   }
 
   void hand_on(const StreamAccessLogsMessage& message) {
-    if (first_) reporter_ = to_reporter(reporter_.peer, message.identifier());
-    first_ = false;
+    if (std::exchange(first_, false)) {
+      const Role role = reporter_.role;
+      reporter_ = to_reporter(reporter_.peer, message.identifier());
+      reporter_.role = role;
+    }
     auto observations = to_observations(message, Receiver::kMaxMessageEntries);
     const std::size_t refused = entries_of(message) - observations.size();
     context_.metrics.refused_entries.Increment(static_cast<double>(refused));
@@ -149,8 +154,12 @@ using RawService =
 
 class GrpcReceiver final : public Receiver, private RawService {
  public:
-  GrpcReceiver(Sink sink, prometheus::Registry& metrics)
-      : sink_(std::move(sink)), metrics_(metrics) {}
+  GrpcReceiver(Admit admit, Sink sink, Limits limits, prometheus::Registry& metrics)
+      : admit_(std::move(admit)),
+        sink_(std::move(sink)),
+        limits_(limits),
+        metrics_(metrics),
+        seats_(limits) {}
 
   grpc::Service& service() override { return *this; }
 
@@ -161,28 +170,43 @@ class GrpcReceiver final : public Receiver, private RawService {
     const grpc::Slice nothing;
     *response = ByteBuffer(&nothing, 1);
     const auto peer = SocketAddress::parse_grpc_peer(context->peer());
-    if (!peer) {
+    const auto role = peer ? admit_(peer->ip) : tl::unexpected(peer.error());
+    if (!role) {
       metrics_.refused_peer.Increment();
-      return new Refusal({StatusCode::PERMISSION_DENIED, peer.error().message});
+      const bool later = role.error().code == Code::kUnavailable;
+      return new Refusal(
+          {later ? StatusCode::UNAVAILABLE : StatusCode::PERMISSION_DENIED, role.error().message});
     }
-    if (streams_.fetch_add(1) >= kMaxStreams) {
-      streams_.fetch_sub(1);
-      metrics_.refused_streams.Increment();
-      return new Refusal({StatusCode::RESOURCE_EXHAUSTED,
-                          "there are " + std::to_string(kMaxStreams) + " streams already"});
+    switch (seats_.take(peer->ip, *role)) {
+      case Seats::Taken::kYes:
+        break;
+      case Seats::Taken::kFull:
+        metrics_.refused_streams.Increment();
+        return new Refusal({StatusCode::RESOURCE_EXHAUSTED,
+                            "there are " + std::to_string(limits_.streams) +
+                                " streams already (of these, " +
+                                std::to_string(limits_.for_egresses) + " are for egresses)"});
+      case Seats::Taken::kTooManyOfPeer:
+        metrics_.refused_streams_of_peer.Increment();
+        return new Refusal({StatusCode::RESOURCE_EXHAUSTED,
+                            peer->ip.to_string() + " has " + std::to_string(limits_.of_a_workload) +
+                                " streams already: lower its Envoy's --concurrency"});
     }
-    return new Stream({sink_, metrics_, streams_}, peer->ip);
+    return new Stream({sink_, metrics_, seats_}, peer->ip, *role);
   }
 
+  const Admit admit_;
   const Sink sink_;
+  const Limits limits_;
   Metrics metrics_;
-  std::atomic<std::size_t> streams_{0};
+  Seats seats_;
 };
 
 }  // namespace
 
-std::unique_ptr<Receiver> Receiver::make(Sink sink, prometheus::Registry& metrics) {
-  return std::make_unique<GrpcReceiver>(std::move(sink), metrics);
+std::unique_ptr<Receiver> Receiver::make(Admit admit, Sink sink, Limits limits,
+                                         prometheus::Registry& metrics) {
+  return std::make_unique<GrpcReceiver>(std::move(admit), std::move(sink), limits, metrics);
 }
 
 }  // namespace lazymesh::als

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "als/observation.h"
+#include "als/seats.h"
+#include "base/result.h"
 
 namespace grpc {
 class Service;
@@ -18,19 +20,23 @@ namespace lazymesh::als {
 
 /// Receives access logs over `envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs`, from
 /// egresses and from real Envoys, and hands them on as observations. Owns nothing of the mesh: who
-/// may report what is the sink's affair. Limits: see the constants; what is beyond them is refused
-/// and counted (lazymesh_als_receiver_refused_total).
+/// may open a stream is `admit`'s affair, and what it may report the sink's. Limits: see Limits and
+/// the constants; what is beyond them is refused and counted
+/// (lazymesh_als_receiver_refused_total).
 class Receiver {
  public:
-  static constexpr std::size_t kMaxStreams = 1024;  ///< at once
+  using Limits = Seats::Limits;
   static constexpr std::size_t kMaxMessageBytes = 1024 * 1024;
   static constexpr std::size_t kMaxMessageEntries = 8192;  ///< the rest of a message is left out
 
+  /// What the peer of a new stream is, or why it may not report. Called on a gRPC thread.
+  using Admit = std::function<Result<Role>(const IpAddress&)>;
   /// Called on a gRPC thread, a whole message at a time, the messages of one stream one after the
   /// other; must not block (post it, and bound what is posted).
   using Sink = std::function<void(const Reporter&, std::vector<Observation>)>;
 
-  static std::unique_ptr<Receiver> make(Sink sink, prometheus::Registry& metrics);
+  static std::unique_ptr<Receiver> make(Admit admit, Sink sink, Limits limits,
+                                        prometheus::Registry& metrics);
   virtual ~Receiver() = default;
 
   /// The service to register with a grpc::ServerBuilder. The receiver must outlive the server.

@@ -23,6 +23,7 @@
 #include "lazy-controller/api/pages.h"
 #include "lazy-controller/api/resolver_service.h"
 #include "lazy-controller/learn/learner.h"
+#include "lazy-controller/learn/reporters.h"
 #include "lazy-controller/publish/xds/publisher.h"
 #include "lazy-controller/registry/file/watcher.h"
 #include "lazy-controller/store/store.h"
@@ -34,7 +35,7 @@ namespace {
 namespace asio = boost::asio;
 
 /// Observations that wait for the control thread; more are dropped and counted (the next request
-/// tells again).
+/// tells again). Workloads' own reports fill no more than half, so that there is room for egresses.
 constexpr std::size_t kMaxWaitingObservations = 100'000;
 /// How often the counts and times that moved are written, and what could not be saved is tried
 /// again.
@@ -86,10 +87,11 @@ class Wired final : public Controller {
             *metrics_registry_, {})),
         resolver_(api::ResolverService::make(control, {}, *metrics_registry_)),
         receiver_(als::Receiver::make(
+            [this](const IpAddress& peer) { return reporters_.role_of(peer); },
             [this](const als::Reporter& reporter, std::vector<als::Observation> observations) {
               receive(reporter, std::move(observations));
             },
-            *metrics_registry_)),
+            {}, *metrics_registry_)),
         round_timer_(control) {}
 
   ~Wired() override {
@@ -150,6 +152,7 @@ class Wired final : public Controller {
  private:
   void adopt(std::shared_ptr<const mesh::Registry> registry) {
     learner_.set_registry(registry);
+    reporters_.set_registry(registry);
     resolver_->registry_changed(registry);
     publisher_->registry_changed(std::move(registry));
   }
@@ -157,7 +160,9 @@ class Wired final : public Controller {
   // On a gRPC thread.
   void receive(const als::Reporter& reporter, std::vector<als::Observation> observations) {
     const auto count = observations.size();
-    if (waiting_.fetch_add(count) + count > kMaxWaitingObservations) {
+    const auto room =
+        reporter.role == als::Role::kEgress ? kMaxWaitingObservations : kMaxWaitingObservations / 2;
+    if (waiting_.fetch_add(count) + count > room) {
       waiting_ -= count;
       metrics_.dropped.Increment(static_cast<double>(count));
       return;
@@ -213,6 +218,7 @@ class Wired final : public Controller {
   const std::unique_ptr<store::Store> store_;
   store::WriteAhead write_ahead_;
   learn::Learner learner_;
+  learn::Reporters reporters_;
   const std::unique_ptr<publish::xds::Publisher> publisher_;
   const std::unique_ptr<api::ResolverService> resolver_;
   const std::unique_ptr<als::Receiver> receiver_;

@@ -81,12 +81,14 @@ class Seen {
 /// A server with a Receiver, on a port of its own or on the one given.
 class Server {
  public:
-  explicit Server(Seen& seen, int port = 0)
+  explicit Server(Seen& seen, int port = 0, Result<Role> role = Role::kEgress,
+                  Receiver::Limits limits = {})
       : receiver_(Receiver::make(
+            [role = std::move(role)](const IpAddress&) { return role; },
             [&seen](const Reporter& reporter, std::vector<Observation> observations) {
               seen.add(reporter, std::move(observations));
             },
-            metrics_)) {
+            limits, metrics_)) {
     grpc::ServerBuilder builder;
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port), grpc::InsecureServerCredentials(),
@@ -118,6 +120,14 @@ class Stream : public testing::Test {
   std::unique_ptr<Sender> sender_to(const std::string& target) { return make(options(target)); }
   std::unique_ptr<Sender> make(Sender::Options options) {
     return Sender::make(std::move(options), system_clock(), metrics_);
+  }
+
+  // A client may hear of its stream's end before the server has counted it.
+  static void wait_for_streams(const Server& server, int count) {
+    const auto deadline = system_clock().steady() + kPatience;
+    const auto streams = [&] { return metric(server.metrics(), "lazymesh_als_receiver_streams"); };
+    while (streams() != count && system_clock().steady() < deadline) std::this_thread::yield();
+    EXPECT_EQ(streams(), count);
   }
 
   Seen seen_;
@@ -337,26 +347,50 @@ TEST_F(Stream, WithManyEntriesInAMessageLosesTheRest) {
   EXPECT_EQ(metric(server.metrics(), "lazymesh_als_receiver_refused_total", "message_entries"), 3);
 }
 
-TEST_F(Stream, BeyondTheLimitIsRefusedUntilAnotherEnds) {
-  Server server(seen_);
-  std::vector<std::unique_ptr<Client>> clients;
+TEST_F(Stream, OfAStrangerIsRefused) {
+  Server server(seen_, 0, fail(Code::kPermissionDenied, "who are you?"));
   StreamAccessLogsMessage message;
   message.mutable_http_logs()->add_log_entry();
-  for (std::size_t i = 0; i < Receiver::kMaxStreams; ++i) {
-    clients.push_back(std::make_unique<Client>(server.target()));
-    ASSERT_TRUE(clients.back()->send(message));
+  Client client(server.target());
+  client.send(message);
+  const auto status = client.finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(status.error_message(), "who are you?");
+  EXPECT_EQ(metric(server.metrics(), "lazymesh_als_receiver_refused_total", "peer"), 1);
+}
+
+TEST_F(Stream, BeforeAnybodyIsKnownMayBeTriedAgain) {
+  Server server(seen_, 0, fail(Code::kUnavailable, "not yet"));
+  Client client(server.target());
+  EXPECT_EQ(client.finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(Stream, BeyondTheLimitIsRefusedUntilAnotherEnds) {
+  for (const auto& [limits, reason] :
+       {std::pair{Receiver::Limits{.streams = 3, .for_egresses = 1}, "streams"},
+        std::pair{Receiver::Limits{.of_a_workload = 2}, "streams_of_peer"}}) {
+    Seen seen;
+    Server server(seen, 0, Role::kWorkload, limits);
+    std::vector<std::unique_ptr<Client>> clients;
+    StreamAccessLogsMessage message;
+    message.mutable_http_logs()->add_log_entry();
+    for (int i = 0; i < 2; ++i) {
+      clients.push_back(std::make_unique<Client>(server.target()));
+      ASSERT_TRUE(clients.back()->send(message));
+    }
+    seen.wait_for(2);
+    Client beyond(server.target());
+    beyond.send(message);
+    EXPECT_EQ(beyond.finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(metric(server.metrics(), "lazymesh_als_receiver_refused_total", reason), 1);
+    EXPECT_TRUE(clients.back()->finish().ok());
+    clients.pop_back();
+    wait_for_streams(server, 1);
+    Client next(server.target());
+    next.send(message);
+    EXPECT_TRUE(next.finish().ok());
+    clients.back()->finish();
   }
-  seen_.wait_for(Receiver::kMaxStreams);
-  Client beyond(server.target());
-  beyond.send(message);
-  EXPECT_EQ(beyond.finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_EQ(metric(server.metrics(), "lazymesh_als_receiver_refused_total", "streams"), 1);
-  EXPECT_TRUE(clients.back()->finish().ok());
-  clients.pop_back();
-  Client next(server.target());
-  next.send(message);
-  EXPECT_TRUE(next.finish().ok());
-  for (const auto& client : clients) client->finish();
 }
 
 // Bytes that are no message.
