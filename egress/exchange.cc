@@ -44,17 +44,23 @@ void edit(http1::MessageHead& head, const std::vector<HeaderOperation>& operatio
   http1::edit_headers(head, edits);
 }
 
+template <class Visit>
+void for_each_value(const http1::MessageHead& head, std::string_view name, const Visit& visit) {
+  for (const auto& line : head.headers) {
+    if (http1::equals_ignoring_case(line.name, name)) visit(line.value);
+  }
+}
+
 /// All values of a header, joined by commas, as matching wants them.
 std::optional<std::string> header_value(const http1::MessageHead& head, std::string_view name) {
   std::optional<std::string> out;
-  for (const auto& line : head.headers) {
-    if (!http1::equals_ignoring_case(line.name, name)) continue;
+  for_each_value(head, name, [&](std::string_view value) {
     if (out) {
-      out->append(",").append(line.value);
+      out->append(",").append(value);
     } else {
-      out.emplace(line.value);
+      out.emplace(value);
     }
-  }
+  });
   return out;
 }
 
@@ -181,7 +187,10 @@ bool Exchange::route() {
     const std::string_view path =
         target_form_.path.empty() ? request_.target : std::string_view(target_form_.path);
     const RequestView view{request_.method, authority_, path,
-                           [this](std::string_view name) { return header_value(request_, name); }};
+                           [this](std::string_view name) { return header_value(request_, name); },
+                           [this](std::string_view name, const auto& visit) {
+                             for_each_value(request_, name, visit);
+                           }};
     decision_ = routes->match(view, loop_.random.next());
     if (!decision_) return refuse(404, "no route matches", "NR");
     if (decision_->status) {
@@ -201,21 +210,6 @@ bool Exchange::route() {
   }
   target_ = std::move(*target);
   return true;
-}
-
-/// What is here already of a request's body that is not forwarded. False: there is more to come,
-/// which will not be waited for.
-bool Exchange::discard_body() {
-  if (upwards_.decoder().done()) return true;
-  using State = http1::BodyDecoder::State;
-  auto decoder = upwards_.decoder();
-  http1::BodyDecoder::Step step{State::kData, 0, {}};
-  while (step.state == State::kData) {
-    step = decoder.step(down_.in.data());
-    down_.in.consume(step.consumed);
-  }
-  if (down_.in.empty()) down_.in.release();
-  return decoder.done();
 }
 
 void Exchange::write_reply() {
@@ -253,7 +247,8 @@ void Exchange::write_reply() {
 Awaitable<bool> Exchange::send_reply() {
   status_ = reply_.status;
   flag_ = reply_.flag;
-  keep_alive_ = discard_body() && keep_alive_ && !loop_.draining();
+  // What is not here yet of the request's body is not waited for.
+  keep_alive_ = upwards_.discard() && keep_alive_ && !loop_.draining();
   write_reply();
   details_ = std::move(reply_.body);
   (void)down_.take_timeout();

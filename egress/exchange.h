@@ -63,7 +63,6 @@ class Exchange {
   bool refuse(const Error& error, const char* what);
   bool refuse_and_close(unsigned status, std::string reason, const char* flag);
   bool explain(Outcome outcome);
-  bool discard_body();
   void write_reply();
   Awaitable<bool> send_reply();
 

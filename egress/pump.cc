@@ -1,6 +1,7 @@
 #include "egress/pump.h"
 
 #include <array>
+#include <utility>
 
 #include "egress/http1/serializer.h"
 
@@ -36,6 +37,18 @@ Pump::State Pump::step(Stream& from, Stream& to) {
     if (ended_) return State::kEnded;
   }
   return State::kAgain;
+}
+
+bool Pump::discard() {
+  out_.clear();  // its views are of what is pinned, which the decoder has had
+  in_.consume(std::exchange(pinned_, 0));
+  while (!decoder_.done()) {
+    const auto step = decoder_.step(in_.data());
+    in_.consume(step.consumed);
+    if (step.state != http1::BodyDecoder::State::kData) break;
+  }
+  if (in_.empty()) in_.release();
+  return decoder_.done();
 }
 
 Pump::State Pump::flush(Stream& to) {

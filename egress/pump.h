@@ -32,6 +32,10 @@ class Pump {
   /// Carry what can be.
   State step(Stream& from, Stream& to);
 
+  /// Drop what is here of a body that goes no further: what waits to be written and what has been
+  /// read. True: it was all of the body, and what is in the buffer now belongs to the next message.
+  bool discard();
+
   /// Write what is in the outbox; kEnded: it is empty.
   State flush(Stream& to);
   /// Read what there is, behind what is in the buffer; kBlocked: waited for.
