@@ -80,7 +80,9 @@ template <class Map, class Ptr>
 void Directory::update(Map& map, typename Map::iterator found, Result<Ptr> answer) {
   const auto entry = found->second;
   if (!answer && !is_remembered(answer.error())) {
-    if (entry->answer) return;  // what is known holds while the controller is away
+    // What is known holds while the controller is away; that nothing is known does not, since the
+    // on-demand client has let go of the key and will not say when that changes.
+    if (entry->answer && entry->answer->has_value()) return;
     entry->stale = true;
     map.erase(found);
   }

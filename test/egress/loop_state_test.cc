@@ -93,6 +93,21 @@ TEST_F(DirectoryTest, WhatIsKnownOutlivesTheController) {
   EXPECT_TRUE(look_up("a")->answer->has_value());
 }
 
+TEST_F(DirectoryTest, AHostThatWasUnknownIsAskedForAnewAfterAFailure) {
+  look_up("a");
+  run_posted();
+  ASSERT_TRUE(look_up("a")->answer);  // there is no such host
+  OnDemand::Observer& observer = directory_;
+  // It came to be, but its configuration did not arrive: the client has let go of it.
+  observer.on_destination({"shop", "a", {}, 80}, fail(Code::kDeadlineExceeded, "no cluster"));
+  on_demand_.know_host("a", destination("a", 80, {address("10.0.0.1:80")}));
+  const auto entry = look_up("a");
+  run_posted();
+  EXPECT_EQ(on_demand_.watches("a"), 2);
+  ASSERT_TRUE(entry->answer);
+  EXPECT_TRUE(entry->answer->has_value());
+}
+
 TEST_F(DirectoryTest, AnUpdateReplacesTheAnswer) {
   on_demand_.know_host("a", destination("a", 80, {address("10.0.0.1:80")}));
   const auto entry = look_up("a");
