@@ -27,7 +27,8 @@ bool is_ipv6_character(char c) {
   return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f') || c == ':' || c == '.';
 }
 
-std::string lower_case(std::string_view text) {
+std::optional<std::string> bounded_lower_case(std::string_view text) {
+  if (text.size() > kMaxHost) return std::nullopt;
   std::string out(text);
   for (char& c : out) c = lower(c);
   return out;
@@ -42,7 +43,7 @@ std::optional<std::string> ipv6_host(std::string_view authority) {
   for (const char c : host) {
     if (!is_ipv6_character(c)) return std::nullopt;
   }
-  return lower_case(host);
+  return bounded_lower_case(host);
 }
 
 }  // namespace
@@ -75,7 +76,7 @@ std::optional<std::string> host_of(std::string_view authority) {
   for (const char c : host) {
     if (!is_name_character(c)) return std::nullopt;
   }
-  return lower_case(host);
+  return bounded_lower_case(host);
 }
 
 }  // namespace lazymesh::egress::http1

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,8 +19,12 @@ struct Target {
 /// authority form included.
 std::optional<Target> parse_target(std::string_view method, std::string_view target);
 
+/// Bytes of a host: what DNS allows a name. What the egress holds and asks of the controller for
+/// one request is bounded by it.
+inline constexpr std::size_t kMaxHost = 255;
+
 /// The host that an authority names: lower case, without port and without the brackets of an IPv6
-/// literal. Nullopt if it is no `host[:port]`; user information is refused.
+/// literal. Nullopt if it is no `host[:port]` or longer than kMaxHost; user information is refused.
 std::optional<std::string> host_of(std::string_view authority);
 
 }  // namespace lazymesh::egress::http1

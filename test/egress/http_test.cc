@@ -609,6 +609,7 @@ TEST_F(EgressHttp, AmbiguousRequestsAreRefusedAndTheConnectionClosed) {
         std::string("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n"),
         std::string("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
         std::string("GET / HTTP/1.1\r\n\r\n"), std::string("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),
+        request(std::string(60'000, 'a')),
         std::string(
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5 \r\nhello")}) {
     Peer peer = connect();

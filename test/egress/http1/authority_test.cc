@@ -28,6 +28,13 @@ TEST(Authority, NothingElseIsAHost) {
   }
 }
 
+TEST(Authority, AHostIsNoLongerThanDnsAllows) {
+  const std::string longest(kMaxHost, 'a');
+  EXPECT_EQ(host_of(longest + ":80"), longest);
+  EXPECT_FALSE(host_of(longest + "a"));
+  EXPECT_FALSE(host_of("[" + std::string(kMaxHost + 1, ':') + "]"));
+}
+
 TEST(Target, OriginFormPassesAsItIs) {
   const auto target = parse_target("GET", "/a?b#c");
   ASSERT_TRUE(target);
