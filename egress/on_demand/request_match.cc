@@ -1,6 +1,7 @@
 #include "egress/on_demand/request_match.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include <absl/strings/ascii.h>
@@ -230,7 +231,7 @@ bool HeaderMatch::match(const RequestView& request) const {
     if (kind_ != Kind::kPresent) matched = matched || match_value(value);
   };
   if (request.each_value && !name_.starts_with(':')) {
-    request.each_value(name_, look_at);
+    request.each_value(name_, std::ref(look_at));
   } else if (const auto value = header_of(request, name_)) {
     look_at(*value);
   }

@@ -1,4 +1,8 @@
+#include <atomic>
 #include <functional>
+#include <future>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 
@@ -63,6 +67,19 @@ TEST_F(EgressRoutes, ChooseTheCluster) {
   const auto entries = log_.wait(als::AccessLogEntry::Moment::kEnd, 2);
   EXPECT_EQ(entries[0].upstream_cluster, "outbound|80||other");
   EXPECT_EQ(entries[0].route_name, "by-header");
+}
+
+TEST_F(EgressRoutes, SeeEachLineOfAHeader) {
+  route(upstream_, [](const RequestView& request) {
+    std::vector<std::string> values;
+    request.each_value("x-to", [&](std::string_view value) { values.emplace_back(value); });
+    RouteDecision decision;
+    decision.status = values == std::vector<std::string>{"1", "2"} ? 200 : 418;
+    return decision;
+  });
+  Peer peer = connect();
+  peer.send(request("a", "/", "X-To: 1\r\nOther: 3\r\nx-to: 2\r\n"));
+  EXPECT_EQ(peer.read_response().status, 200U);
 }
 
 TEST_F(EgressRoutes, RewriteAndEditHeaders) {
@@ -130,6 +147,67 @@ TEST_F(EgressRoutes, BoundTheTimeOfAResponse) {
   });
   EXPECT_EQ(get("a").status, 504U);
   EXPECT_EQ(log_.wait(als::AccessLogEntry::Moment::kEnd, 1)[0].response_flag, "UT");
+}
+
+/// A gate that the loop's thread waits at, so that a test can have several things happen to it at
+/// once.
+class Gate {
+ public:
+  /// On the loop's thread, once.
+  void wait() {
+    reached_.set_value();
+    opened_.get_future().wait_for(std::chrono::seconds(10));
+  }
+  void await_loop() { reached_.get_future().wait_for(std::chrono::seconds(10)); }
+  void open() { opened_.set_value(); }
+
+ private:
+  std::promise<void> reached_;
+  std::promise<void> opened_;
+};
+
+TEST_F(EgressRoutes, ABodyThatTheUpstreamDidNotTakeIsNoRequest) {
+  std::promise<void> head_read;
+  std::promise<void> may_reset;
+  std::promise<void> was_reset;
+  const Upstream resetting([&](Peer& peer) {
+    peer.read_until("\r\n\r\n");
+    head_read.set_value();
+    may_reset.get_future().wait();
+    peer.reset();
+    was_reset.set_value();
+  });
+  Gate gate;
+  std::atomic<int> smuggled{0};
+  route(resetting, [&](const RequestView& request) {
+    if (request.path == "/gate") gate.wait();
+    if (request.path == "/smuggled") ++smuggled;
+    RouteDecision decision;
+    if (request.path == "/upload") {
+      decision.cluster = "outbound|80||a";
+    } else {
+      decision.status = 200;
+    }
+    return decision;
+  });
+  Peer peer = connect();
+  Peer blocking = connect();
+  const std::string body = request("a", "/smuggled");
+  peer.send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(body.size()) +
+            "\r\n\r\n");
+  head_read.get_future().wait();
+  blocking.send(request("a", "/gate"));
+  gate.await_loop();
+  // The body can be read and nobody takes it any more.
+  peer.send(body);
+  may_reset.set_value();
+  was_reset.get_future().wait();
+  gate.open();
+  EXPECT_EQ(blocking.read_response().status, 200U);
+  EXPECT_EQ(peer.read_response().status, 503U);
+  peer.send(request("a", "/after"));
+  EXPECT_EQ(peer.read_response().status, 200U);
+  EXPECT_EQ(smuggled, 0);
 }
 
 }  // namespace
