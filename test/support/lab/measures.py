@@ -16,14 +16,12 @@ DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 
 class Report:
-    """The measures of one benchmark. Use as a context: what was promised and not measured is a
-    failure."""
+    """The measures of one benchmark: what was promised and not measured is a failure."""
 
     def __init__(self, bench, promised):
         self.bench = bench
         self.promised = promised  # name -> (unit, what must hold, in words)
         self.measures = {}
-        self.notes = {}
         parser = argparse.ArgumentParser(prog=f"./run bench {bench}")
         parser.add_argument(
             "--document",
@@ -32,8 +30,9 @@ class Report:
         )
         self.arguments = parser.parse_args()
 
-    def add(self, name, value, met, raw):
-        """`met`: whether what must hold does; `raw`: the readings that the value was made from."""
+    def add(self, name, value, met, raw, **details):
+        """`met`: whether what must hold does; `raw`: the list of the readings that the value was
+        made from, in its unit; `details`: what else explains it."""
         unit, must = self.promised[name]
         self.measures[name] = {
             "name": name,
@@ -41,18 +40,19 @@ class Report:
             "unit": unit,
             "must": must,
             "met": bool(met),
-            "raw": raw,
+            "raw": list(raw),
+            **({"details": details} if details else {}),
         }
         self.print_line(self.measures[name])
 
     @contextlib.contextmanager
     def part(self, what):
-        """A part of the benchmark; if it fails, the others are still measured."""
+        """A part of the benchmark; if it fails, in whatever way, the others are still measured."""
         print(f"-- {what}", flush=True)
         try:
             yield
-        except (AssertionError, RuntimeError, OSError, KeyError, ValueError) as error:
-            print(f"   could not be measured: {error}", flush=True)
+        except Exception as error:
+            print(f"   could not be measured: {type(error).__name__}: {error}", flush=True)
 
     def finish(self):
         """Write and print everything; returns the exit status."""
@@ -67,7 +67,6 @@ class Report:
             "command": f"./run bench {self.bench}",
             "machine": machine(),
             "measures": [self.measures[name] for name in self.promised],
-            **self.notes,
         }
         path = ROOT / "build" / "bench" / f"{self.bench}.json"
         path.parent.mkdir(parents=True, exist_ok=True)

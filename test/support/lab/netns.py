@@ -67,6 +67,11 @@ class NetNs:
             rules.append(f"-A PREROUTING -p tcp -j REDIRECT --to-ports {inbound}")
         self._feed(["iptables-restore"], "\n".join([*rules, "COMMIT", ""]))
 
+    def drop_from(self, address, port):
+        """From now on nothing that this TCP port of another's sends arrives here."""
+        rule = f"-A INPUT -p tcp -s {address} --sport {port} -j DROP"
+        self._feed(["iptables-restore"], f"*filter\n{rule}\nCOMMIT\n")
+
     def _feed(self, command, text):
         with self.entered():
             done = subprocess.run(command, input=text, text=True, capture_output=True, check=False)

@@ -42,15 +42,20 @@ struct State {
   std::map<unsigned, std::uint64_t> statuses;
   std::map<std::string, std::uint64_t, std::less<>> peers;
   std::map<std::string, std::uint64_t, std::less<>> errors;
+  double changed_ms = 0;                // when an answer last had another peer than the one before
+  std::uint64_t started_at_change = 0;  // the requests that had begun by then
   boost::json::array failures;
   std::vector<std::uint32_t> microseconds;
 
   bool may_start() const { return !ended && (options.requests == 0 || started < options.requests); }
+  double since_begun_ms() const {
+    return std::chrono::duration<double, std::milli>(system_clock().steady() - begun).count();
+  }
   void fail(const Target& target, std::string what) {
     ++failed;
     if (failures.size() >= kMaxFailures) return;
-    const auto since = std::chrono::duration<double, std::milli>(system_clock().steady() - begun);
-    failures.push_back({{"ms", since.count()}, {"host", target.host}, {"what", std::move(what)}});
+    failures.push_back(
+        {{"ms", since_begun_ms()}, {"host", target.host}, {"what", std::move(what)}});
   }
 };
 
@@ -137,20 +142,27 @@ class Connection {
     ++state_.finished;
     state_.microseconds.push_back(static_cast<std::uint32_t>(taken.count()));
     ++state_.statuses[response.result_int()];
-    const std::string_view peer = response["x-peer"];
-    if (!peer.empty()) {
-      const auto known = state_.peers.find(peer);
-      if (known != state_.peers.end()) {
-        ++known->second;
-      } else {
-        state_.peers.emplace(peer, 1);
-      }
-    }
-    if (response.result_int() >= 500) {
+    count_peer(response["x-peer"]);
+    if (response.result() != http::status::ok) {
       state_.fail(target_,
                   std::to_string(response.result_int()) + " " + response.body().substr(0, 200));
     }
     if (!response.keep_alive()) disconnect();
+  }
+
+  void count_peer(std::string_view peer) {
+    if (peer.empty()) return;
+    const auto known = state_.peers.find(peer);
+    if (known != state_.peers.end()) {
+      ++known->second;
+    } else {
+      state_.peers.emplace(peer, 1);
+    }
+    if (!peer_.empty() && peer_ != peer) {
+      state_.changed_ms = state_.since_begun_ms();
+      state_.started_at_change = state_.started;
+    }
+    peer_ = peer;
   }
 
   State& state_;
@@ -160,6 +172,7 @@ class Connection {
   http::request<http::empty_body> request_{http::verb::get, state_.options.path, 11};
   beast::error_code error_;
   bool connected_ = false;
+  std::string peer_;  // of the last answer
 };
 
 asio::awaitable<void> drive(State& state, std::size_t index, double phase) {
@@ -187,12 +200,14 @@ std::string report(const State& state) {
   for (const auto& [peer, count] : state.peers) peers[peer] = count;
   boost::json::object errors;
   for (const auto& [error, count] : state.errors) errors[error] = count;
+  boost::json::object last_change{{"ms", state.changed_ms}, {"requests", state.started_at_change}};
   const auto seconds = std::chrono::duration<double>(system_clock().steady() - state.begun);
   return boost::json::serialize(boost::json::object{{"requests", state.finished},
                                                     {"failed", state.failed},
                                                     {"status", std::move(statuses)},
                                                     {"peers", std::move(peers)},
                                                     {"errors", std::move(errors)},
+                                                    {"last_change", std::move(last_change)},
                                                     {"failures", state.failures},
                                                     {"ms", percentiles(state.microseconds)},
                                                     {"seconds", seconds.count()}});

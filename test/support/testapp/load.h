@@ -26,10 +26,12 @@ struct LoadOptions {
 };
 
 /// Drive the load until it ends, or SIGINT or SIGTERM ends it, and return what happened as JSON:
-/// `{"requests","failed","status":{"200":n},"peers":{"10.0.0.2":n},"errors":{"text":n},"failures":[{"ms","host",
-/// "what"}],"ms":{"p50","p90","p99","max"},"seconds"}`. A request without an answer, or with one of
-/// 500 or more, is failed; `failures` holds the first 100, `ms` their time since the start. A
-/// connection that ends between two requests is made again, and is no failure.
+/// `{"requests","failed","status":{"200":n},"peers":{"10.0.0.2":n},"errors":{"text":n},
+/// "last_change":{"ms","requests"},"failures":[{"ms","host","what"}],"ms":{"p50","p90","p99","max"},
+/// "seconds"}`. A request without an answer, or with another than 200, is failed; `failures` holds
+/// the first 100, `ms` their time since the start. `last_change`: when a connection was last
+/// answered with another peer than before, and how many requests had begun by then. A connection
+/// that ends between two requests is made again, and is no failure.
 std::string load(const LoadOptions& options);
 
 }  // namespace lazymesh::testapp
