@@ -1,4 +1,5 @@
 # What ./run builds when it does not need everything.
+add_custom_target(programs)
 add_custom_target(unit-tests)
 add_custom_target(fuzz-targets)
 
@@ -14,6 +15,7 @@ function(lazymesh_program name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE lazymesh_options ${arg_DEPENDS})
+  add_dependencies(programs ${name})
 endfunction()
 
 # lazymesh_test(NAME SOURCES a_test.cc … DEPENDS target … [NO_GRPC]): the unit tests of one folder. NO_GRPC says that

@@ -12,11 +12,13 @@ run_tests() {
     esac
     shift
   done
-  local groups="build mesh"
-  if [ "$group" = all ] && [ -n "${CI:-}" ]; then groups+=" lint fuzz"; fi
-  step "setup" setup "$groups"
-  # shellcheck disable=SC2046
-  step "build $preset" build "$preset" $([ "$group" = unit ] && echo unit-tests)
+  local packages=build targets="programs unit-tests"
+  if [ "$group" = unit ]; then targets=unit-tests; else packages+=" mesh"; fi
+  if [ "$group" = mesh ]; then targets=programs; fi
+  if [ "$group" = all ] && [ -n "${CI:-}" ]; then packages+=" lint fuzz"; fi
+  step "setup" setup "$packages"
+  # shellcheck disable=SC2086
+  step "build $preset" build "$preset" $targets
   use_build "$preset"
   if [ "$group" != mesh ]; then step "unit tests ($preset)" unit_tests "$preset"; fi
   if [ "$group" != unit ]; then step "mesh tests (real Envoy)" mesh_tests; fi
