@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -21,12 +22,21 @@ LOAD_MILLISECONDS = 2000
 
 
 class Demo:
-    def __init__(self, lab, services, say):
-        self.lab = lab
+    def __init__(self, services):
         self.services = services
-        self.say = say
+        self.say = Progress()
         self.total = self.failed = 0
         self.dependencies = []
+        self.workloads = []
+
+    def run(self, lab):
+        print(f"Lazymesh demo, {lab.shape} shape")
+        self.lab = lab
+        self.start()
+        self.learn()
+        self.load()
+        self.weigh()
+        self.say.done()
 
     def start(self):
         lab, say = self.lab, self.say
@@ -86,9 +96,11 @@ class Demo:
         return response
 
     def via(self, pod, response):
+        """ "egress" or "direct", or None where there was no good answer, or from neither."""
         if response is None or response.status != 200:
-            return "failed"
-        return self.lab.via(pod, response.peer)
+            return None
+        way = self.lab.via(pod, response.peer)
+        return way if way in ("egress", "direct") else None
 
     def load(self):
         """The same traffic through both clients; each request fans out through the whole graph."""
@@ -142,9 +154,9 @@ class Demo:
                     [
                         each["source"],
                         each["destination"],
-                        each["first_via"],
+                        each["first_via"] or "failed",
                         f"{each['first_ms']:.1f}",
-                        each["next_via"],
+                        each["next_via"] or "failed",
                         f"{each['next_ms']:.1f}",
                         f"{each['converge_ms']:.0f} ms",
                     ]
@@ -251,7 +263,7 @@ def arguments():
     parser.add_argument(
         "--once", action="store_true", help="end when it has been shown; 0 if it went well, else 1"
     )
-    parser.add_argument("--json", metavar="FILE", help="with --once: write what happened")
+    parser.add_argument("--json", metavar="FILE", help="with --once: write what happened, however it ended")
     chosen = parser.parse_args()
     if chosen.services < len(shop.CALLS):
         parser.error(f"--services: the demo itself has {len(shop.CALLS)}")
@@ -260,19 +272,10 @@ def arguments():
     return chosen
 
 
-def run(chosen):
+def run(chosen, demo):
     with Lab(chosen.shape) as lab:
-        say = Progress()
-        print(f"Lazymesh demo, {lab.shape} shape")
-        demo = Demo(lab, chosen.services, say)
-        demo.start()
-        demo.learn()
-        demo.load()
-        demo.weigh()
-        say.done()
+        demo.run(lab)
         demo.report()
-        if chosen.json:
-            demo.write(chosen.json)
         if chosen.once:
             return 0 if demo.passed() else 1
         demo.show_addresses()
@@ -284,12 +287,24 @@ def main():
     chosen = arguments()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
+    demo = Demo(chosen.services)
     try:
-        return run(chosen)
+        try:
+            return run(chosen, demo)
+        finally:
+            if chosen.json:
+                demo.write(chosen.json)
     except KeyboardInterrupt:
         print()
         return 0 if not chosen.once else 130
-    except (AssertionError, RuntimeError, OSError, KeyError) as error:
+    except (
+        AssertionError,
+        LookupError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        subprocess.SubprocessError,
+    ) as error:
         print(f"\ndemo: {error}", file=sys.stderr)
         return 1
 
