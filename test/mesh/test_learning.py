@@ -1,6 +1,6 @@
 """The loop: unknown goes to the egress, is learned, and goes direct."""
 
-import threading
+import concurrent.futures
 
 from world import PLAIN, PORT
 
@@ -37,24 +37,15 @@ def test_a_kept_alive_connection_goes_direct_on_a_port_that_nothing_in_scope_had
     world.apply()
     with client.connect(host, 12345) as connection:
         assert world.via(client, connection.request(host)) == "egress"
-        socket = connection.socket
-        world.becomes_direct(client, host, connection=connection)
-        assert socket is not None
+        _becomes_direct_on(world, client, connection, host)
     del world.mesh.services[host]
 
 
 def test_a_kept_alive_connection_is_not_closed_by_the_widening(world, client):
     host = world.fresh()
     with client.connect(host) as connection:
-        connection.request(host)
-        socket = connection.socket
-
-        def direct():
-            answer = connection.request(host)
-            assert connection.socket is socket, "the connection was closed"
-            return world.via(client, answer) == "direct"
-
-        eventually(direct, 5, "direct on the same connection", interval=0.005)
+        assert world.via(client, connection.request(host)) == "egress"
+        _becomes_direct_on(world, client, connection, host)
 
 
 def test_two_workloads_never_widen_each_other(world, client, other_client):
@@ -119,19 +110,27 @@ def test_a_body_goes_through_the_first_request_whole(world, client):
 
 def test_many_workloads_learn_at_the_same_time(world, client, other_client):
     hosts = [world.fresh() for _ in range(3)]
-    threads = [
-        threading.Thread(target=pod.get, args=(host,))
-        for pod in (client, other_client)
-        for host in hosts
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    calls = [(pod, host) for pod in (client, other_client) for host in hosts]
+    with concurrent.futures.ThreadPoolExecutor(len(calls)) as threads:
+        answers = list(threads.map(lambda call: call[0].get(call[1]), calls))
+    assert [answer.status for answer in answers] == [200] * len(calls)
     for pod in (client, other_client):
         for host in hosts:
             world.becomes_direct(pod, host)
         assert world.knows(pod) == set(hosts)
+
+
+def _becomes_direct_on(world, client, connection, host):
+    """The requests of this connection go direct, and it is the same connection all the time."""
+    socket = connection.socket
+
+    def direct():
+        answer = connection.request(host)
+        if connection.socket is not socket:
+            raise RuntimeError("the connection was closed")
+        return world.via(client, answer) == "direct"
+
+    eventually(direct, 5, "direct on the same connection", interval=0.005)
 
 
 def _get_at(world, client, host):

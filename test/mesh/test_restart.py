@@ -59,7 +59,8 @@ def test_a_dependency_survives_a_kill_right_after_its_widening(world, client):
 
 
 def test_an_unchanged_sidecar_is_sent_nothing_by_a_restarted_controller(world):
-    """Over delta: the state of the world has no way to say which versions are held."""
+    """Over delta. Over the state of the world the clusters may come once more: a version alone does
+    not say whether Envoy took all of it, and it asks for their endpoints only afterwards."""
     with world.client("delta") as client:
         world.learn(client, world.fresh(), world.fresh())
         before = _updates(client)
