@@ -227,7 +227,16 @@ Result<void> Registry::index_workload(Index number) {
   }
   if (number > 0 && workloads[number - 1]->id == workload.id) return invalid("it is there twice");
   if (auto checked = check_label(workload.labels); !checked) return checked;
+  const auto& egress = content_.settings.egress;
+  const auto& reporters = content_.settings.reporters;
   for (const auto& address : workload.addresses) {
+    // Whoever has such an address may report for any workload.
+    const bool is_egress = std::any_of(egress.begin(), egress.end(),
+                                       [&](const auto& each) { return each.ip == address; });
+    if (is_egress || std::find(reporters.begin(), reporters.end(), address) != reporters.end()) {
+      return invalid(address.to_string() + " is an address of settings." +
+                     (is_egress ? "egress" : "reporters"));
+    }
     const auto [other, added] = by_address_.emplace(address, number);
     if (!added) {
       return invalid(address.to_string() + " is already an address of workload " +

@@ -36,8 +36,8 @@ struct MeshSettings {
   OutboundPolicy outbound = OutboundPolicy::kRegistryOnly;
   LazyMode default_lazy = LazyMode::kDisabled;  ///< of namespaces without the label
   std::vector<SocketAddress> egress;            ///< where sidecars reach the egress
-  /// Who may report access logs for others, by the peer address of its connection; the egress's
-  /// addresses if empty.
+  /// The egresses, by the peer address of their connection: see is_egress(). The addresses of
+  /// `egress` if empty.
   std::vector<IpAddress> reporters;
   /// Bound shape only: believe the PROXY header's *destination* (the workload's loopback address)
   /// as the source.
@@ -74,9 +74,10 @@ class Registry {
   };
 
   /// Index and check: duplicate namespaces, hosts, workloads, ports, endpoints; a VIP or a workload
-  /// address claimed twice; an endpoint for a port the service lacks; a service or workload in an
-  /// unknown namespace, or whose host names another; two services that callers would know by one
-  /// name. kInvalidArgument names the first, and `culprit` (if not null) is what it is about.
+  /// address claimed twice; a workload with an address of an egress or a reporter; an endpoint for
+  /// a port the service lacks; a service or workload in an unknown namespace, or whose host names
+  /// another; two services that callers would know by one name. kInvalidArgument names the first,
+  /// and `culprit` (if not null) is what it is about.
   static Result<std::shared_ptr<const Registry>> build(RegistryContent content,
                                                        Culprit* culprit = nullptr);
   static std::shared_ptr<const Registry> empty();

@@ -270,6 +270,16 @@ TEST(RegistryBuild, RefusesAddressesClaimedTwice) {
   EXPECT_EQ(mesh.refusal(), "workload shop/b: 10.0.0.1 is already an address of workload shop/a");
 }
 
+TEST(RegistryBuild, RefusesWorkloadsThatCouldReportForOthers) {
+  Mesh mesh;
+  mesh.settings.egress = {*SocketAddress::parse("10.0.0.1:15080")};
+  mesh.workloads = {workload_of("shop", "a", "10.0.0.1")};
+  EXPECT_EQ(mesh.refusal(), "workload shop/a: 10.0.0.1 is an address of settings.egress");
+  mesh.settings.egress = {*SocketAddress::parse("10.0.0.3:15080")};
+  mesh.settings.reporters = {ip("10.0.0.2"), ip("10.0.0.1")};
+  EXPECT_EQ(mesh.refusal(), "workload shop/a: 10.0.0.1 is an address of settings.reporters");
+}
+
 TEST(RegistryBuild, RefusesUnknownNamespaces) {
   Mesh mesh;
   mesh.services[0].namespace_ = "mars";

@@ -10,14 +10,6 @@ namespace {
 
 constexpr std::size_t kShown = 200;
 
-bool is_egress(const mesh::MeshSettings& settings, const IpAddress& peer) {
-  const auto& egress = settings.egress;
-  const auto& reporters = settings.reporters;
-  return std::any_of(egress.begin(), egress.end(),
-                     [&](const auto& address) { return address.ip == peer; }) ||
-         std::find(reporters.begin(), reporters.end(), peer) != reporters.end();
-}
-
 tl::unexpected<Error> denied(std::string message) {
   return fail(Code::kPermissionDenied, std::move(message), Origin::kDownstream);
 }
@@ -29,8 +21,10 @@ Result<mesh::WorkloadPtr> admit(const mesh::Registry& registry, const Node& node
   const auto& settings = registry.settings();
   const bool trusted = settings.trust_bound_addresses && peer.is_loopback();
   if (node.by_name) {
-    if (trusted || is_egress(settings, peer)) return nullptr;
-    return denied(peer.to_string() + " is no egress of this mesh; name it under settings.egress");
+    if (settings.is_egress(peer)) return nullptr;
+    return denied(peer.to_string() +
+                  " is no egress of this mesh; name it under settings.egress, or where there are"
+                  " settings.reporters, under those");
   }
   const auto id = sidecar::parse_node_id(std::string_view(node.id).substr(0, kShown));
   if (!id) return tl::unexpected(id.error());

@@ -9,9 +9,9 @@
 namespace lazymesh::publish::xds {
 
 /// Whose stream it is: the workload of a sidecar, or null for an egress. kPermissionDenied if the
-/// peer may not speak for it: a sidecar shares an address with its workload, an egress has one of
-/// the mesh's egress or reporter addresses; where bound addresses are trusted, loopback may speak
-/// for either. kNotFound if the registry has no such workload. Pure.
+/// peer may not speak for it: a sidecar shares an address with its workload, an egress is one by
+/// MeshSettings::is_egress; where bound addresses are trusted, loopback may speak for either.
+/// kNotFound if the registry has no such workload. Pure.
 Result<mesh::WorkloadPtr> admit(const mesh::Registry& registry, const Node& node,
                                 const IpAddress& peer);
 
