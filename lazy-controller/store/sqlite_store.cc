@@ -370,8 +370,9 @@ Result<SQLite::Database> open_database(const std::string& path) {
                 "mode " +
                     mode + "); name a file on a local disk");
   }
-  // A commit is in the log, which the kernel has; it is on the disk at the next checkpoint.
-  database.exec("PRAGMA synchronous = NORMAL");
+  // A commit is on the disk: the log is flushed with each, of which there are few, since writes are
+  // gathered.
+  database.exec("PRAGMA synchronous = FULL");
   const std::string check = database.execAndGet("PRAGMA quick_check(1)");
   if (check != "ok") {
     return fail(Code::kInvalidArgument,

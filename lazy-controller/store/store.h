@@ -44,7 +44,7 @@ struct SqliteLimits {
 
 /// SQLite in WAL mode at `path`; made if it is not there, its schema migrated if it is old; held
 /// alone, by a lock on `path`.lock, for as long as the store lives. What is committed survives the
-/// death of the process at any moment; power loss may cost the last second. The destructor writes
+/// death of the process and the loss of power at any moment. The destructor writes
 /// what is queued. Errors name the path: not a database, not writable, held by another controller,
 /// a schema of a newer release.
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path, prometheus::Registry& metrics,

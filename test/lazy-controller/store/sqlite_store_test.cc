@@ -1,3 +1,4 @@
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <future>
@@ -11,9 +12,18 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "lazy-controller/store/store.h"
 #include "test/lazy-controller/store/support.h"
+
+// How often this process has flushed a file to the disk: what SQLite calls ends up here.
+static std::atomic<int> flushes = 0;
+extern "C" int fdatasync(int file) {
+  ++flushes;
+  return static_cast<int>(::syscall(SYS_fdatasync, file));
+}
 
 namespace lazymesh::store {
 namespace {
@@ -72,6 +82,14 @@ TEST_F(SqliteStore, KeepsEveryFieldAcrossReopening) {
   second.first_seen = WallTime{} - std::chrono::seconds(1);
   ASSERT_TRUE(save(*open(), {second, first}));
   EXPECT_THAT(open()->load().value(), ElementsAre(first, second));
+}
+
+TEST_F(SqliteStore, WhatIsCommittedIsOnTheDisk) {
+  const auto store = open();
+  ASSERT_TRUE(save(*store, {dependency(1)}));
+  const int before = flushes;
+  ASSERT_TRUE(save(*store, {dependency(2)}));
+  EXPECT_GT(flushes, before);
 }
 
 TEST_F(SqliteStore, LoadsWhatWasSavedBeforeIt) {
