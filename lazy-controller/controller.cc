@@ -40,6 +40,8 @@ constexpr std::size_t kMaxWaitingObservations = 100'000;
 /// How often the counts and times that moved are written, and what could not be saved is tried
 /// again.
 constexpr std::chrono::seconds kRoundInterval{5};
+/// How often what is gone for good is looked for.
+constexpr std::chrono::seconds kForgetInterval{3600};
 constexpr std::chrono::milliseconds kShutdownGrace{1000};
 
 struct Metrics {
@@ -92,7 +94,8 @@ class Wired final : public Controller {
               receive(reporter, std::move(observations));
             },
             {}, *metrics_registry_)),
-        round_timer_(control) {}
+        round_timer_(control),
+        forget_timer_(control) {}
 
   ~Wired() override {
     if (shutdown_.joinable()) shutdown_.join();
@@ -126,7 +129,8 @@ class Wired final : public Controller {
         readiness_, *metrics_registry_);
     if (!watcher) return tl::unexpected(watcher.error());
     watcher_ = std::move(*watcher);
-    schedule_round();
+    repeat(round_timer_, kRoundInterval, &Wired::round);
+    repeat(forget_timer_, kForgetInterval, &Wired::forget);
     return {};
   }
 
@@ -135,7 +139,8 @@ class Wired final : public Controller {
   void stop() override {
     if (std::exchange(stopping_, true)) return;
     round_timer_.cancel();
-    write_ahead_.round(learner_.take_touched());
+    forget_timer_.cancel();
+    round();
     publisher_->close();
     resolver_->close();
     admin_->close();
@@ -175,6 +180,7 @@ class Wired final : public Controller {
 
   void observe(const als::Reporter& reporter, const std::vector<als::Observation>& observations) {
     std::vector<mesh::Dependency> learned;
+    std::vector<mesh::DependencyKey> displaced;
     for (const auto& observation : observations) {
       auto outcome = learner_.observe(clock_.wall(), reporter, observation);
       if (auto* dependency = std::get_if<learn::Learner::Learned>(&outcome)) {
@@ -182,6 +188,7 @@ class Wired final : public Controller {
                      dependency->dependency.key.host, dependency->dependency.key.port);
         metrics_.learned.Increment();
         learned.push_back(std::move(dependency->dependency));
+        if (dependency->displaced) displaced.push_back(std::move(*dependency->displaced));
       } else if (const auto* ignored = std::get_if<learn::Learner::Ignored>(&outcome)) {
         metrics_.ignored(*ignored).Increment();
       } else {
@@ -189,6 +196,7 @@ class Wired final : public Controller {
       }
     }
     write_ahead_.learned(std::move(learned));
+    write_ahead_.forget(std::move(displaced));
   }
 
   void publish(const std::vector<mesh::DependencyKey>& keys) {
@@ -199,13 +207,21 @@ class Wired final : public Controller {
     for (const auto& workload : workloads) publisher_->scope_changed(workload);
   }
 
-  void schedule_round() {
-    round_timer_.expires_after(kRoundInterval);
-    round_timer_.async_wait([this](boost::system::error_code error) {
-      if (error) return;
-      write_ahead_.round(learner_.take_touched());
-      schedule_round();
+  void repeat(asio::steady_timer& timer, std::chrono::seconds interval, void (Wired::*task)()) {
+    timer.expires_after(interval);
+    timer.async_wait([this, &timer, interval, task](boost::system::error_code error) {
+      if (error || stopping_) return;
+      (this->*task)();
+      repeat(timer, interval, task);
     });
+  }
+
+  void round() { write_ahead_.round(learner_.take_touched()); }
+
+  void forget() {
+    auto forgotten = learner_.forget(clock_.wall());
+    if (!forgotten.empty()) spdlog::info("learn: {} dependencies forgotten", forgotten.size());
+    write_ahead_.forget(std::move(forgotten));
   }
 
   asio::io_context& control_;
@@ -223,6 +239,7 @@ class Wired final : public Controller {
   const std::unique_ptr<api::ResolverService> resolver_;
   const std::unique_ptr<als::Receiver> receiver_;
   asio::steady_timer round_timer_;
+  asio::steady_timer forget_timer_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<registry::FileWatcher> watcher_;
   std::unique_ptr<api::GrpcServer> grpc_server_;

@@ -35,7 +35,10 @@ bool is_identity_of(std::string_view spiffe_id, const mesh::Workload& workload) 
 
 void Learner::set_registry(std::shared_ptr<const mesh::Registry> registry) {
   registry_ = std::move(registry);
-  for (const auto& [id, state] : states_) state->scope.reset();
+  for (const auto& [id, state] : states_) {
+    state->scope.reset();
+    state->all_lead_somewhere = false;
+  }
 }
 
 void Learner::restore(std::vector<mesh::Dependency> dependencies) {
@@ -59,6 +62,7 @@ Learner::Outcome Learner::observe(WallTime now, const als::Reporter& reporter,
   if (!destination) return destination.error();
 
   const std::pair key{std::string_view(destination->service->host), destination->port->number};
+  std::optional<mesh::DependencyKey> displaced;
   if (const auto found = states_.find(id); found != states_.end()) {
     State& state = *found->second;
     if (const auto known = state.records.find(key); known != state.records.end()) {
@@ -69,7 +73,10 @@ Learner::Outcome Learner::observe(WallTime now, const als::Reporter& reporter,
       record.touched = true;
       return Known{};
     }
-    if (state.records.size() >= limits_.max_dependencies) return Ignored::kLimit;
+    if (state.records.size() >= limits_.max_dependencies) {
+      displaced = make_room(state);
+      if (!displaced) return Ignored::kLimit;
+    }
   } else if (limits_.max_dependencies == 0) {
     return Ignored::kLimit;
   }
@@ -77,7 +84,49 @@ Learner::Outcome Learner::observe(WallTime now, const als::Reporter& reporter,
   const auto [added, _] = state.records.emplace(
       key, Record{destination->port->protocol, mesh::Reason::kLearned, now, now,
                   observation.ended ? 1U : 0U, /*confirmed=*/false, /*touched=*/false});
-  return Learned{dependency_of(state, *added)};
+  return Learned{dependency_of(state, *added), std::move(displaced)};
+}
+
+bool Learner::leads_somewhere(const State& state, const Records::value_type& entry) const {
+  const auto& [host, port] = entry.first;
+  const auto service = registry_->find_service(host);
+  return service && service->find_port(port) != nullptr &&
+         service->visible_from(state.id.namespace_);
+}
+
+std::optional<mesh::DependencyKey> Learner::make_room(State& state) {
+  if (state.all_lead_somewhere) return std::nullopt;
+  auto& records = state.records;
+  auto oldest = records.end();
+  for (auto each = records.begin(); each != records.end(); ++each) {
+    if (leads_somewhere(state, *each)) continue;
+    if (oldest == records.end() || each->second.last_seen < oldest->second.last_seen) oldest = each;
+  }
+  state.all_lead_somewhere = oldest == records.end();
+  if (state.all_lead_somewhere) return std::nullopt;
+  auto key = key_of(state, *oldest);
+  std::erase_if(touched_, [&](const auto& touched) { return touched.second == &*oldest; });
+  records.erase(oldest);
+  return key;
+}
+
+std::vector<mesh::DependencyKey> Learner::forget(WallTime now) {
+  const auto is_dead = [&](const State& state, const Records::value_type& entry) {
+    if (entry.second.last_seen > now - limits_.forget_after) return false;
+    return !registry_->find_workload(state.id) || !leads_somewhere(state, entry);
+  };
+  std::erase_if(touched_, [&](const auto& each) { return is_dead(*each.first, *each.second); });
+  std::vector<mesh::DependencyKey> forgotten;
+  absl::erase_if(states_, [&](const auto& each) {
+    State& state = *each.second;
+    std::erase_if(state.records, [&](const auto& entry) {
+      if (!is_dead(state, entry)) return false;
+      forgotten.push_back(key_of(state, entry));
+      return true;
+    });
+    return state.records.empty();
+  });
+  return forgotten;
 }
 
 void Learner::confirm(const std::vector<mesh::DependencyKey>& keys) {
@@ -217,14 +266,14 @@ std::vector<Learner::Reached> Learner::reached_from(const State& state) const {
   return reached;
 }
 
+mesh::DependencyKey Learner::key_of(const State& state, const Records::value_type& entry) {
+  return {state.id, entry.first.first, entry.first.second};
+}
+
 mesh::Dependency Learner::dependency_of(const State& state, const Records::value_type& entry) {
-  const auto& [key, record] = entry;
-  return {{state.id, key.first, key.second},
-          record.protocol,
-          record.reason,
-          record.first_seen,
-          record.last_seen,
-          record.count};
+  const Record& record = entry.second;
+  return {key_of(state, entry), record.protocol,  record.reason,
+          record.first_seen,    record.last_seen, record.count};
 }
 
 std::string_view to_string(Learner::Ignored ignored) {

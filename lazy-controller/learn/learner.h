@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -30,7 +31,11 @@ namespace lazymesh::learn {
 class Learner {
  public:
   struct Limits {
-    std::size_t max_dependencies = 1000;  ///< of one workload; more are refused and counted
+    /// Of one workload. The oldest that leads nowhere today makes room for another; where there is
+    /// none, the other is refused and counted.
+    std::size_t max_dependencies = 1000;
+    /// For how long nothing has shown a dependency that forget() drops.
+    std::chrono::hours forget_after{30 * 24};
   };
 
   /// Why an observation taught nothing, for metrics.
@@ -48,6 +53,7 @@ class Learner {
   struct Learned {
     mesh::Dependency
         dependency;  ///< to be stored, then confirmed, then the workload's scope published
+    std::optional<mesh::DependencyKey> displaced;  ///< made room for it: to be removed
   };
   using Outcome = std::variant<Ignored, Known, Learned>;
 
@@ -68,6 +74,11 @@ class Learner {
   /// The dependencies whose count or last_seen moved since the last call: to be written now and
   /// then.
   std::vector<mesh::Dependency> take_touched();
+
+  /// Drop what nothing has shown for long and whose workload or service is not in the registry; it
+  /// is to be removed. (A dependency in use may go unseen for as long: its traffic does not come by
+  /// the egress.)
+  std::vector<mesh::DependencyKey> forget(WallTime now);
 
   /// The services that the workload is told about, ascending by host: those it depends on and,
   /// transitively, those their routes lead to.
@@ -102,6 +113,7 @@ class Learner {
     Records records;
     // Of scope_of(), until a record is confirmed or the registry changes.
     mutable std::optional<std::vector<mesh::ServicePtr>> scope;
+    bool all_lead_somewhere = false;  // known to, in the registry in force
   };
   struct Destination {
     mesh::ServicePtr service;
@@ -119,7 +131,10 @@ class Learner {
   tl::expected<Destination, Ignored> destination_of(const als::Observation& observation,
                                                     std::string_view from_namespace) const;
   State& state_of(const mesh::WorkloadId& id);
+  bool leads_somewhere(const State& state, const Records::value_type& entry) const;
+  std::optional<mesh::DependencyKey> make_room(State& state);
   std::vector<Reached> reached_from(const State& state) const;
+  static mesh::DependencyKey key_of(const State& state, const Records::value_type& entry);
   static mesh::Dependency dependency_of(const State& state, const Records::value_type& entry);
 
   Limits limits_;

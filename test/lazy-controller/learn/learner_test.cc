@@ -118,6 +118,55 @@ TEST_F(Learning, StopsAtTheLimitOfAWorkloadAndOfThatOneOnly) {
   EXPECT_TRUE(std::holds_alternative<Learner::Learned>(observe(request("10.1.0.3", "ratings"))));
 }
 
+// As preview environments come and go.
+TEST_F(Learning, AtTheLimitTheOldestThatLeadsNowhereMakesRoom) {
+  Learner learner({.max_dependencies = 3});
+  learner.set_registry(registry_);
+  const auto observe = [&](int second, const als::Observation& seen) {
+    return learner.observe(kNow + std::chrono::seconds(second), reporter(), seen);
+  };
+  observe(3, request("10.1.0.1", "details", 3306));
+  observe(1, request("10.1.0.1", "details"));
+  observe(2, request("10.1.0.1", "ratings"));
+  observe(2, request("10.1.0.1", "ratings"));
+  EXPECT_TRUE(std::holds_alternative<Ignored>(observe(4, request("10.1.0.1", "reviews"))));
+
+  auto changed = content();
+  changed.services.erase(changed.services.begin());  // details
+  learner.set_registry(registry(std::move(changed)));
+  const auto displaced = [](const Learner::Outcome& outcome) {
+    const auto& learned = std::get<Learner::Learned>(outcome);
+    return learned.displaced ? std::optional(learned.displaced->port) : std::nullopt;
+  };
+  EXPECT_EQ(displaced(observe(4, request("10.1.0.1", "reviews"))), 9080);
+  EXPECT_EQ(displaced(observe(4, request("10.1.0.1", "stars"))), 3306);
+  EXPECT_EQ(std::get<Ignored>(observe(4, request("10.1.0.1", "stars", 3306))), Ignored::kLimit);
+  const auto touched = learner.take_touched();
+  ASSERT_EQ(touched.size(), 1U);
+  EXPECT_EQ(touched[0].key.host, "ratings.shop.svc.cluster.local");
+}
+
+TEST_F(Learning, WhatIsGoneForLongIsForgotten) {
+  const auto later = kNow + Learner::Limits{}.forget_after;
+  observe(request("10.1.0.1", "details"));
+  observe(request("10.1.0.1", "ratings"));
+  observe(request("10.1.0.3", "ratings"));
+  EXPECT_THAT(learner_.forget(later), IsEmpty());
+
+  auto changed = content();
+  changed.services.erase(changed.services.begin());        // details
+  changed.workloads.erase(changed.workloads.begin() + 1);  // api
+  adopt(std::move(changed));
+  EXPECT_THAT(learner_.forget(later - std::chrono::seconds(1)), IsEmpty());
+  EXPECT_THAT(learner_.forget(later),
+              testing::UnorderedElementsAre(
+                  mesh::DependencyKey{web(), "details.shop.svc.cluster.local", 9080},
+                  mesh::DependencyKey{{"shop", "api"}, "ratings.shop.svc.cluster.local", 9080}));
+  const auto left = learner_.graph();
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].key, (mesh::DependencyKey{web(), "ratings.shop.svc.cluster.local", 9080}));
+}
+
 using Sources = LearnerTest;
 
 TEST_F(Sources, PeerAndSourceMustBeOfOneWorkload) {
