@@ -1,12 +1,11 @@
 // lazymeshctl: the operator's command.
 #include <cstdio>
-#include <fstream>
 #include <iostream>
-#include <sstream>
 #include <string>
 
 #include <CLI/CLI.hpp>
 
+#include "lazy-controller/registry/file/file_content.h"
 #include "lazy-controller/registry/file/loader.h"
 #include "sidecar/configuration.h"
 
@@ -24,15 +23,6 @@ struct BootstrapArguments {
   bool sotw = false;
 };
 
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  if (!file || !(content << file.rdbuf())) {
-    return fail(Code::kNotFound, "--mesh " + path + " cannot be read");
-  }
-  return std::move(content).str();
-}
-
 Result<std::string> bootstrap(const BootstrapArguments& arguments) {
   const auto id = mesh::WorkloadId::parse(arguments.workload);
   if (!id) return tl::unexpected(id.error());
@@ -40,8 +30,8 @@ Result<std::string> bootstrap(const BootstrapArguments& arguments) {
   if (!controller) return tl::unexpected(Error(controller.error()).within("--controller"));
   const auto admin = SocketAddress::parse(arguments.envoy_admin);
   if (!admin) return tl::unexpected(Error(admin.error()).within("--envoy-admin"));
-  const auto content = read_file(arguments.mesh_file);
-  if (!content) return tl::unexpected(content.error());
+  const auto content = registry::read_file(arguments.mesh_file, registry::kMaxMeshFileBytes);
+  if (!content) return tl::unexpected(Error(content.error()).within("--mesh"));
   const auto registry =
       registry::load_mesh(*content, arguments.mesh_file, *mesh::Registry::empty());
   if (!registry) return tl::unexpected(registry.error());
