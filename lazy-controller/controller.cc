@@ -107,11 +107,6 @@ class Wired final : public Controller {
     spdlog::info("controller: {} dependencies in {}", dependencies->size(), config.store_file);
     learner_.restore(std::move(*dependencies));
 
-    auto grpc_server = api::GrpcServer::listen(
-        config.grpc, {&resolver_->service(), &receiver_->service()}, publisher_->service());
-    if (!grpc_server) return tl::unexpected(grpc_server.error());
-    grpc_server_ = std::move(*grpc_server);
-
     auto admin = AdminServer::listen(control_, config.admin);
     if (!admin) return tl::unexpected(admin.error());
     admin_ = std::move(*admin);
@@ -129,6 +124,13 @@ class Wired final : public Controller {
         readiness_, *metrics_registry_);
     if (!watcher) return tl::unexpected(watcher.error());
     watcher_ = std::move(*watcher);
+
+    // Last: whoever is connected can be told goodbye on the control thread only.
+    auto grpc_server = api::GrpcServer::listen(
+        config.grpc, {&resolver_->service(), &receiver_->service()}, publisher_->service());
+    if (!grpc_server) return tl::unexpected(grpc_server.error());
+    grpc_server_ = std::move(*grpc_server);
+
     repeat(round_timer_, kRoundInterval, &Wired::round);
     repeat(forget_timer_, kForgetInterval, &Wired::forget);
     return {};

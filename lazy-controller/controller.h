@@ -35,6 +35,7 @@ class Controller {
   static Result<std::unique_ptr<Controller>> build(boost::asio::io_context& control,
                                                    const Clock& clock,
                                                    const ControllerConfig& config);
+  /// After stop(), once `control` has been stopped by it.
   virtual ~Controller() = default;
 
   virtual Addresses addresses() const = 0;

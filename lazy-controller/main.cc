@@ -43,7 +43,11 @@ int serve(const Arguments& arguments) {
   if (!arguments.addresses_file.empty()) {
     const auto written = write_addresses_file(
         arguments.addresses_file, {{"grpc", addresses.grpc}, {"admin", addresses.admin}});
-    if (!written) return fail_with(written.error().message, 1);
+    if (!written) {
+      (*controller)->stop();
+      control.run();
+      return fail_with(written.error().message, 1);
+    }
   }
   boost::asio::signal_set signals(control, SIGINT, SIGTERM);
   signals.async_wait([&](boost::system::error_code error, int signal) {

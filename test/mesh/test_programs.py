@@ -1,5 +1,6 @@
 """Our programs where there is little, or much, or a mistake."""
 
+import pathlib
 import subprocess
 
 import pytest
@@ -98,3 +99,35 @@ def test_wrong_arguments_are_one_clear_line(lab):
         )
         assert done.returncode != 0
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_a_mesh_file_that_cannot_be_used_is_told_apart(lab):
+    empty = lab.path("empty.yaml")
+    pathlib.Path(empty).touch()
+    for file, reason in ((lab.path("missing.yaml"), "No such file"), (empty, "the file is empty")):
+        done = subprocess.run(
+            [lab.program("lazymeshctl"), "bootstrap", "shop/nobody", "--mesh", file],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert reason in done.stderr
+
+
+def test_a_controller_that_cannot_write_its_addresses_ends(lab):
+    done = subprocess.run(
+        [
+            lab.program("lazymesh-controller"),
+            *("--mesh", lab.path("mesh.yaml"), "--store", lab.path("other.db")),
+            *("--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0"),
+            *("--addresses-file", "/nowhere/addresses.json"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "/nowhere/addresses.json" in done.stderr
