@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "als/sender.h"
+#include "base/file_limit.h"
 #include "base/log.h"
 #include "egress/egress.h"
 #include "egress/on_demand/client.h"
@@ -93,6 +94,7 @@ Result<void> write_addresses(const std::string& path, const egress::Egress::Addr
 
 Result<void> serve(const Arguments& arguments) {
   if (auto log = init_logging(arguments.log_level); !log) return log;
+  raise_file_limit();
   auto config = to_config(arguments);
   if (!config) return tl::unexpected(std::move(config.error()));
   const auto& clock = system_clock();

@@ -10,6 +10,7 @@
 
 #include "base/addresses_file.h"
 #include "base/clock.h"
+#include "base/file_limit.h"
 #include "base/log.h"
 #include "lazy-controller/controller.h"
 #include "proto/grpc_log.h"
@@ -89,6 +90,7 @@ int main(int argc, char** argv) {
     return fail_with("--log-level: " + logging.error().message, kExitUsage);
   }
   adopt_grpc_log();
+  raise_file_limit();
   for (const auto& [flag, text, address] :
        {std::tuple{"--grpc", &arguments.grpc, &arguments.config.grpc},
         std::tuple{"--admin", &arguments.admin, &arguments.config.admin}}) {
