@@ -22,6 +22,17 @@ struct Limits {
   std::chrono::milliseconds head_time{60'000};
   /// Between two requests of a connection; Envoy's default.
   std::chrono::milliseconds idle_time{3'600'000};
+  /// A request that is not through to the upstream and does not move; then 408 or 504
+  /// (`lazymesh_egress_stalled_total`). Long, since nobody promised a pace. Nothing else under way
+  /// is timed: a response, or a connection carried as bytes, may be silent for as long as its peers
+  /// are there, which TCP's keepalive watches.
+  std::chrono::milliseconds upload_idle_time{3'600'000};
+  /// How long an upstream of HTTP may leave what it was sent unacknowledged: by itself the kernel
+  /// gives a server that vanished about a quarter of an hour. Not for connections carried as bytes,
+  /// where a server may rightly take nothing for as long as it likes.
+  std::chrono::milliseconds unacknowledged_time{120'000};
+  /// Requests that one connection has answered in one go before the others have their turn.
+  unsigned requests_in_a_row = 32;
   /// Of a pooled upstream connection: below the 60 s after which most servers and balancers close.
   std::chrono::milliseconds upstream_idle_time{55'000};
   std::size_t idle_upstreams_per_endpoint = 128;

@@ -144,12 +144,14 @@ void Downstream::expired() {
   wakeup.notify();
 }
 
-CallerKey Downstream::caller_key() const {
-  return {peer.ip, source.ip, destination.ip.is_loopback() ? destination.ip : IpAddress{}};
+void Downstream::look_up_caller() {
+  if (caller && !caller->stale) return;
+  caller = loop.directory.caller(caller_key(peer.ip, source.ip, destination.ip));
 }
 
-void Downstream::look_up_caller() {
-  if (!caller || caller->stale) caller = loop.directory.caller(caller_key());
+CallerKey caller_key(const IpAddress& peer, const IpAddress& source, const IpAddress& destination) {
+  const bool bound = peer.is_loopback() && destination.is_loopback();
+  return {peer, source, bound ? destination : IpAddress{}};
 }
 
 Awaitable<> serve(std::shared_ptr<Downstream> connection) {

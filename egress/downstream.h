@@ -33,6 +33,8 @@ class Downstream final : public std::enable_shared_from_this<Downstream>, public
   /// Between two requests, with nothing read of the next: may be closed at any moment.
   bool idle = false;
   SteadyTime idle_since;
+  /// Requests served since it last slept.
+  unsigned in_a_row = 0;
   /// The response may not have been read by the client yet: close gently.
   bool linger = false;
 
@@ -40,7 +42,10 @@ class Downstream final : public std::enable_shared_from_this<Downstream>, public
   IoState read();
 
   /// Wait for anything: a socket, the deadline, an answer.
-  Awaitable<> sleep() { return wakeup.sleep(); }
+  Awaitable<> sleep() {
+    in_a_row = 0;
+    return wakeup.sleep();
+  }
   /// Whether the deadline has passed since it was last asked.
   bool take_timeout() { return std::exchange(timed_out_, false); }
 
@@ -48,7 +53,6 @@ class Downstream final : public std::enable_shared_from_this<Downstream>, public
   void cut();
   bool is_cut() const { return cut_; }
 
-  CallerKey caller_key() const;
   /// Look the caller up if it has not been, or anew if what is known is stale.
   void look_up_caller();
 
@@ -58,6 +62,10 @@ class Downstream final : public std::enable_shared_from_this<Downstream>, public
   bool timed_out_ = false;
   bool cut_ = false;
 };
+
+/// Who calls, by the addresses of the connection and of its PROXY header. The destination says so
+/// (the bound shape) only to a peer on this machine: any other could claim to be any workload.
+CallerKey caller_key(const IpAddress& peer, const IpAddress& source, const IpAddress& destination);
 
 // Coroutines here take references: each is awaited where it is called, by a coroutine that owns
 // what they refer to. Only serve() is spawned, and owns the connection.

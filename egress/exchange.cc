@@ -296,6 +296,17 @@ bool Exchange::explain(Outcome outcome) {
     case Outcome::kTimeout:
       refuse(504, "the upstream did not answer in time", "UT");
       return true;
+    case Outcome::kStalled:
+      loop_.stats.stalled.add(1);
+      if (to_upstream_.empty()) {
+        refuse(408, "the request's body did not go on", "SI");
+      } else {
+        refuse(504, "the upstream did not take the request's body", "SI");
+      }
+      if (!final_head_) return true;
+      flag_ = reply_.flag;
+      details_ = std::move(reply_.body);
+      return false;
     case Outcome::kTruncated:
       flag_ = "UC";
       details_ = "the upstream broke off its response";
@@ -347,6 +358,7 @@ Awaitable<bool> Exchange::connect(bool fresh) {
         continue;
       }
       upstream_ = std::move(*connected);
+      upstream_->stream().give_up_after(loop_.limits().unacknowledged_time);
     }
     upstream_->stream().listen(&down_.wakeup);
     co_return true;
@@ -378,11 +390,15 @@ Awaitable<Exchange::Outcome> Exchange::transfer() {
       }
     }
     if (again) down_.wakeup.notify();  // the other connections have their turn
+    if (!request_done_) down_.set(loop_.now() + loop_.limits().upload_idle_time);
     co_await down_.sleep();
     if (down_.is_cut()) co_return Outcome::kDownstreamGone;
-    if (down_.take_timeout()) co_return final_head_ ? Outcome::kTruncated : Outcome::kTimeout;
+    if (!down_.take_timeout()) continue;
+    if (!request_done_) co_return Outcome::kStalled;
+    co_return final_head_ ? Outcome::kTruncated : Outcome::kTimeout;
   }
   down_.clear();
+  upstream_->stream().give_up_after(std::chrono::milliseconds(0));
   split_head_buffer();
   const auto end = co_await tunnel(down_, upstream_->stream(), upwards_, downwards_);
   if (end == TunnelEnd::kUpstreamFailed) flag_ = "UC";
@@ -399,6 +415,7 @@ std::optional<Exchange::Outcome> Exchange::step_request(bool& again) {
       return std::nullopt;
     case Pump::State::kEnded:
       request_done_ = true;
+      down_.clear();
       if (decision_ && decision_->timeout && decision_->timeout->count() > 0) {
         down_.set(loop_.now() + *decision_->timeout);
       }
@@ -535,7 +552,8 @@ void Exchange::write_response_head() {
     const bool sized =
         response_.body == http1::BodyKind::kNone || response_.body == http1::BodyKind::kLength;
     framing.chunked = !sized && request_.minor > 0;
-    keep_alive_ = keep_alive_ && !loop_.draining() && (sized || framing.chunked);
+    // What is still to come of the request is not waited for once the response is out.
+    keep_alive_ = keep_alive_ && request_done_ && !loop_.draining() && (sized || framing.chunked);
     framing.connection = !keep_alive_          ? Connection::kClose
                          : request_.minor == 0 ? Connection::kKeepAlive
                                                : Connection::kSilent;
@@ -572,12 +590,9 @@ void Exchange::rewind() {
 /// After a complete response: whether the two connections may be used again.
 bool Exchange::finish() {
   down_.clear();
-  if (!request_done_) {
-    down_.linger = true;
-    return false;
-  }
-  const bool clean = final_head_ && response_.keep_alive && from_upstream_.empty() &&
-                     response_.body != http1::BodyKind::kUntilClose;
+  down_.linger = !keep_alive_;
+  const bool clean = request_done_ && final_head_ && response_.keep_alive &&
+                     from_upstream_.empty() && response_.body != http1::BodyKind::kUntilClose;
   if (clean) loop_.upstreams.keep(std::move(upstream_));
   return keep_alive_;
 }

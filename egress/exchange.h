@@ -49,6 +49,7 @@ class Exchange {
     kBadRequest,      ///< the request's body is malformed; bad_ says why
     kDownstreamGone,  ///< the client broke off, or the connection was cut
     kTimeout,         ///< of the route
+    kStalled,         ///< the request did not move for too long
   };
 
   // The steps to the upstream: false with the reply in reply_ if the request ends there.

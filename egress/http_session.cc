@@ -75,6 +75,10 @@ Awaitable<> serve_http(Downstream& down) {
     switch (co_await read_head(down, scanner)) {
       case HeadState::kComplete:
         keep = co_await serve_request(down, scanner.length());
+        if (keep && ++down.in_a_row >= down.loop.limits().requests_in_a_row) {
+          down.wakeup.notify();  // the other connections have their turn
+          co_await down.sleep();
+        }
         break;
       case HeadState::kBad:
         refuse(down, scanner.error());

@@ -84,6 +84,10 @@ Metrics::Metrics(prometheus::Registry& registry) : children_(std::make_unique<Ch
                    "Requests refused because too many waited for the controller already.")
                 .Add({}),
             [](const LoopStats& s) -> const Count& { return s.waiting_overflow; });
+  fold_into(family("lazymesh_egress_stalled_total",
+                   "Requests that did not move for too long before all of them was sent.")
+                .Add({}),
+            [](const LoopStats& s) -> const Count& { return s.stalled; });
   auto& upstream = family("lazymesh_egress_upstream_connections_total",
                           "Upstream connections by how connecting ended.");
   fold_into(upstream.Add({{"result", "connected"}}),

@@ -38,6 +38,7 @@ struct LoopStats {
   Count unknown_hosts;            ///< requests and connections to what is not in the registry
   Count unanswered;               ///< for which the controller gave no answer in time
   Count waiting_overflow;
+  Count stalled;  ///< requests that did not get through to the upstream in time
   Count upstream_opened;
   Count upstream_closed;
   Count upstream_failed;  ///< could not be connected

@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -20,8 +21,8 @@ void set_option(int socket, int level, int name, int value) {
   (void)::setsockopt(socket, level, name, &value, sizeof value);  // a wish, not a condition
 }
 
-/// A peer that vanished without a word is noticed after about two minutes, also by a tunnel that
-/// is never idle for too long.
+/// A peer that vanished without a word is noticed after about two minutes if everything that it was
+/// sent had been acknowledged; else see give_up_after().
 void set_options(int socket) {
   set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -162,6 +163,19 @@ void Stream::wait_writable() {
                      });
 }
 
+void Stream::wait_broken() {
+  if (awaiting_break_ || broken_) return;
+  awaiting_break_ = true;
+  socket_.async_wait(Socket::wait_error,
+                     [self = shared_from_this()](const boost::system::error_code& cancelled) {
+                       self->awaiting_break_ = false;
+                       if (cancelled) return;
+                       pollfd poll{self->socket_.native_handle(), 0, 0};  // urgent data wakes too
+                       self->broken_ = ::poll(&poll, 1, 0) > 0 && (poll.revents & POLLERR) != 0;
+                       if (self->listener_ != nullptr) self->listener_->on_ready();
+                     });
+}
+
 bool Stream::peer_closed() {
   char byte = 0;
   const auto got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK);
@@ -170,6 +184,11 @@ bool Stream::peer_closed() {
     return false;
   }
   return got <= 0;
+}
+
+void Stream::give_up_after(std::chrono::milliseconds unacknowledged) {
+  set_option(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT,
+             static_cast<int>(unacknowledged.count()));
 }
 
 void Stream::shutdown_send() {

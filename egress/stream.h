@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -56,6 +57,13 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /// Whether the peer has closed its side and everything it sent has been read.
   bool peer_closed();
 
+  /// Have the listener told once the connection breaks although nothing is read or written.
+  void wait_broken();
+  bool broken() const { return broken_; }
+  /// The connection fails once what was sent has not been acknowledged, or not been taken, for so
+  /// long; 0: when the kernel thinks so.
+  void give_up_after(std::chrono::milliseconds unacknowledged);
+
   void shutdown_send();
   void close();
   bool is_open() const { return socket_.is_open(); }
@@ -70,6 +78,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   bool writable_ = true;
   bool awaiting_read_ = false;
   bool awaiting_write_ = false;
+  bool broken_ = false;
+  bool awaiting_break_ = false;
 };
 
 /// Between Asio's addresses and ours.

@@ -45,6 +45,7 @@ class TcpSession {
       case TunnelEnd::kUpstreamFailed:
         co_return "UC";
       case TunnelEnd::kDownstreamFailed:
+      case TunnelEnd::kCut:
         co_return "DC";
       default:
         co_return "";

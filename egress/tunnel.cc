@@ -38,8 +38,13 @@ Awaitable<TunnelEnd> tunnel(Downstream& down, Stream& upstream, Pump& to_upstrea
     }
     if (up_ended && down_ended) break;
     if (again) down.wakeup.notify();  // the other connections have their turn
+    // A side that has said goodbye is not read any more, but it may still break.
+    if (up_ended) down.stream->wait_broken();
+    if (down_ended) upstream.wait_broken();
     co_await down.sleep();
     if (down.is_cut()) co_return TunnelEnd::kCut;
+    if (up_ended && down.stream->broken()) co_return TunnelEnd::kDownstreamFailed;
+    if (down_ended && upstream.broken()) co_return TunnelEnd::kUpstreamFailed;
   }
   co_return TunnelEnd::kBothClosed;
 }

@@ -3,6 +3,9 @@
 #include <future>
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include "test/egress/egress_fixture.h"
 
@@ -407,6 +410,95 @@ TEST_F(EgressHttp, AnAnswerToAnUnfinishedUploadGetsThrough) {
   EXPECT_EQ(response.status, 413U);
   EXPECT_EQ(response.body, "no!");
   EXPECT_TRUE(peer.closed());
+}
+
+TEST_F(EgressHttp, AnAnswerToAnUnfinishedUploadSaysThatItCloses) {
+  const Upstream upstream([](Peer& peer) {
+    peer.read_until("\r\n\r\n");
+    peer.send(ok("enough"));
+    peer.read_all();
+  });
+  serve("a", upstream);
+  start();
+  Peer peer = connect();
+  peer.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
+  const auto response = peer.read_response();
+  EXPECT_EQ(response.body, "enough");
+  EXPECT_EQ(response.header("Connection"), "close");
+  EXPECT_TRUE(peer.closed());
+}
+
+TEST_F(EgressHttp, AnUploadThatDoesNotMoveIsGivenUp) {
+  config_.limits.upload_idle_time = std::chrono::milliseconds(30);
+  const Upstream upstream([](Peer& peer) { peer.read_all(); });
+  serve("a", upstream);
+  start();
+  Peer peer = connect();
+  peer.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+  EXPECT_EQ(peer.read_response().status, 408U);
+  EXPECT_TRUE(peer.closed());
+  EXPECT_EQ(logged().response_flag, "SI");
+  EXPECT_EQ(metric("lazymesh_egress_stalled_total"), 1);
+}
+
+TEST_F(EgressHttp, AnUpstreamThatTakesNothingIsGivenUp) {
+  config_.limits.upload_idle_time = std::chrono::milliseconds(100);
+  std::promise<void> over;
+  const Upstream upstream([&](Peer&) { over.get_future().wait(); });
+  serve("a", upstream);
+  start();
+  Peer peer = connect();
+  peer.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n");
+  const std::string block(64 * 1024, 'x');
+  std::string answer;
+  for (int i = 0; i < 3000 && answer.empty(); ++i) {  // it takes as much as the kernel's buffers do
+    peer.send_some(block, std::chrono::milliseconds(10));
+    answer = peer.read_for(std::chrono::milliseconds(0));
+  }
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 504 "));
+  over.set_value();
+}
+
+TEST_F(EgressHttp, AResponseMayTakeItsTime) {
+  config_.limits.upload_idle_time = std::chrono::milliseconds(20);
+  std::promise<void> late;
+  const Upstream upstream([&](Peer& peer) {
+    peer.read_until("abc");
+    late.get_future().wait();
+    peer.send(ok("late"));
+    peer.read_all();
+  });
+  serve("a", upstream);
+  start();
+  Peer peer = connect();
+  peer.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+  EXPECT_EQ(peer.read_for(std::chrono::milliseconds(100)), "");
+  late.set_value();
+  EXPECT_EQ(peer.read_response().body, "late");
+}
+
+/// TCP_USER_TIMEOUT of this process's connection to an address; -1: there is none.
+int user_timeout(const SocketAddress& to) {
+  for (int fd = 0; fd < 1024; ++fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    if (peer.sin_family != AF_INET || ntohs(peer.sin_port) != to.port) continue;
+    unsigned value = 0;
+    socklen_t length = sizeof value;
+    if (::getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &length) != 0) continue;
+    return static_cast<int>(value);
+  }
+  return -1;
+}
+
+TEST_F(EgressHttp, AnUpstreamThatVanishedIsGivenUpInTime) {
+  config_.limits.unacknowledged_time = std::chrono::milliseconds(1234);
+  const Upstream upstream(http_server(echo));
+  serve("a", upstream);
+  start();
+  EXPECT_EQ(get("a").status, 200U);
+  EXPECT_EQ(user_timeout(upstream.address()), 1234);
 }
 
 TEST_F(EgressHttp, ManyFirstRequestsAskOnce) {

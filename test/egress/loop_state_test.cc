@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "egress/directory.h"
+#include "egress/downstream.h"
 #include "egress/first_uses.h"
 #include "test/egress/fakes.h"
 #include "test/egress/sockets.h"
@@ -184,6 +185,15 @@ TEST_F(DirectoryTest, AUseIsToldAtMostOnceASecond) {
   EXPECT_EQ(last_used->load(), 0);
   Directory::touch(last_used, written, SteadyTime(std::chrono::seconds(6)));
   EXPECT_EQ(last_used->load(), 6);
+}
+
+TEST(CallerKey, IsTheDestinationForALocalPeerOnly) {
+  const auto local = address("127.0.0.1:1").ip;
+  const auto bound = address("127.3.0.1:1").ip;
+  const auto far = address("10.1.0.1:1").ip;
+  EXPECT_EQ(caller_key(local, local, bound).bound, bound);
+  EXPECT_EQ(caller_key(local, local, far).bound, IpAddress{});
+  EXPECT_EQ(caller_key(far, local, bound).bound, IpAddress{});
 }
 
 class ClusterTest : public DirectoryTest {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <future>
@@ -165,6 +166,36 @@ class Gate {
   std::promise<void> reached_;
   std::promise<void> opened_;
 };
+
+TEST_F(EgressRoutes, APipelineLeavesTheOthersTheirTurn) {
+  Gate gate;
+  std::vector<std::string> served;  // on the loop's thread, until the end
+  route(upstream_, [&](const RequestView& request) {
+    if (request.path == "/gate") gate.wait();
+    served.emplace_back(request.path);
+    RouteDecision decision;
+    decision.status = 200;
+    return decision;
+  });
+  Peer other = connect();
+  other.send(request("a", "/warm"));
+  EXPECT_EQ(other.read_response().status, 200U);
+  Peer greedy = connect();
+  greedy.send(request("a", "/gate"));
+  gate.await_loop();
+  // Both can be read now, the pipeline first, and none of its requests has to wait for anything.
+  constexpr int kRequests = 200;
+  std::string pipeline;
+  for (int i = 0; i < kRequests; ++i) pipeline += request("a", "/greedy");
+  greedy.send(pipeline);
+  other.send(request("a", "/other"));
+  gate.open();
+  EXPECT_EQ(other.read_response().status, 200U);
+  for (int i = 0; i < kRequests + 1; ++i) EXPECT_EQ(greedy.read_response().status, 200U);
+  stop();
+  const auto turn = std::find(served.begin(), served.end(), "/other");
+  EXPECT_LE(turn - served.begin(), 3 * 32);
+}
 
 TEST_F(EgressRoutes, ABodyThatTheUpstreamDidNotTakeIsNoRequest) {
   std::promise<void> head_read;

@@ -75,6 +75,27 @@ TEST_F(EgressTcp, WhatOneSideHasClosedStaysOpenTheOtherWay) {
   EXPECT_EQ(peer.read_all(), "answer");
 }
 
+TEST_F(EgressTcp, AClientThatBreaksAfterItsGoodbyeEndsTheConnection) {
+  std::promise<void> asked;
+  std::promise<void> over;
+  const Upstream upstream([&](Peer& peer) {
+    EXPECT_EQ(peer.read_all(), "*question");
+    asked.set_value();
+    over.get_future().wait_for(std::chrono::seconds(10));  // and no answer
+  });
+  serve(upstream);
+  start();
+  Peer peer = connect(vip_);
+  peer.send("*question");
+  peer.shutdown_send();
+  asked.get_future().wait();
+  peer.reset();
+  const auto end = log_.wait(AccessLogEntry::Moment::kEnd, 1);
+  over.set_value();
+  ASSERT_EQ(end.size(), 1U);
+  EXPECT_EQ(end[0].response_flag, "DC");
+}
+
 TEST_F(EgressTcp, Http2IsCarriedAsBytes) {
   const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
   const Upstream upstream([&](Peer& peer) { peer.send(peer.read_exactly(preface.size())); });
