@@ -15,14 +15,21 @@ std::string words(const std::vector<std::pair<std::string, std::string>>& reject
   return text;
 }
 
+template <class Resource>
+bool is_over(const Resource& resource, SteadyTime released_before) {
+  return resource.users.empty() && resource.released_at <= released_before;
+}
+
 }  // namespace
 
 SotwSubscription& ResourceCache::subscription(ResourceType type) {
   return subscriptions_[static_cast<std::size_t>(type)];
 }
 
-void ResourceCache::use_cluster(const std::string& name, User user, bool with_endpoints) {
+void ResourceCache::use_cluster(const std::string& name, User user, bool with_endpoints,
+                                SteadyTime released_before) {
   auto& cluster = clusters_[name];
+  if (is_over(cluster, released_before)) clear(name, cluster);
   cluster.users.insert(user);
   subscription(ResourceType::kCluster).add(name);
   if (with_endpoints && !cluster.facts) set_endpoints_name(name, cluster, name);
@@ -39,8 +46,10 @@ void ResourceCache::release_cluster(SteadyTime now, const std::string& name, Use
   subscribe_endpoints(cluster.endpoints_name);
 }
 
-void ResourceCache::use_routes(const std::string& name, User user) {
-  routes_[name].users.insert(user);
+void ResourceCache::use_routes(const std::string& name, User user, SteadyTime released_before) {
+  auto& routes = routes_[name];
+  if (is_over(routes, released_before)) routes = {};
+  routes.users.insert(user);
   subscription(ResourceType::kRoutes).add(name);
 }
 
@@ -53,20 +62,22 @@ void ResourceCache::release_routes(SteadyTime now, const std::string& name, User
   subscription(ResourceType::kRoutes).remove(name);
 }
 
+void ResourceCache::clear(const std::string& name, Cluster& cluster) {
+  set_endpoints_name(name, cluster, {});
+  if (cluster.facts) set_dns_names(name, cluster.facts->names, {});
+  cluster = {};
+}
+
 void ResourceCache::purge(SteadyTime released_before) {
-  const auto over = [&](const auto& resource) {
-    return resource.users.empty() && resource.released_at <= released_before;
-  };
   for (auto each = clusters_.begin(); each != clusters_.end();) {
-    if (!over(each->second)) {
+    if (!is_over(each->second, released_before)) {
       ++each;
       continue;
     }
-    set_endpoints_name(each->first, each->second, {});
-    if (each->second.facts) set_dns_names(each->first, each->second.facts->names, {});
+    clear(each->first, each->second);
     each = clusters_.erase(each);
   }
-  std::erase_if(routes_, [&](const auto& each) { return over(each.second); });
+  std::erase_if(routes_, [&](const auto& each) { return is_over(each.second, released_before); });
 }
 
 bool ResourceCache::empty() const {

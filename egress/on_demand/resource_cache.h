@@ -44,10 +44,12 @@ class ResourceCache {
   };
 
   /// Subscribe to the cluster and, `with_endpoints`, at once to the endpoints of the same name;
-  /// otherwise to endpoints only when the cluster says so.
-  void use_cluster(const std::string& name, User user, bool with_endpoints);
+  /// otherwise to endpoints only when the cluster says so. Content that nobody has used since
+  /// `released_before` is dropped first: nobody kept it up to date.
+  void use_cluster(const std::string& name, User user, bool with_endpoints,
+                   SteadyTime released_before);
   void release_cluster(SteadyTime now, const std::string& name, User user);
-  void use_routes(const std::string& name, User user);
+  void use_routes(const std::string& name, User user, SteadyTime released_before);
   void release_routes(SteadyTime now, const std::string& name, User user);
   /// Nothing is used.
   bool empty() const;
@@ -106,6 +108,8 @@ class ResourceCache {
     bool in_flight = false;
   };
 
+  /// Drop the content of a cluster that nobody uses.
+  void clear(const std::string& name, Cluster& cluster);
   SotwSubscription& subscription(ResourceType type);
   void subscribe_endpoints(const std::string& name);
   void set_endpoints_name(const std::string& cluster_name, Cluster& cluster, std::string name);

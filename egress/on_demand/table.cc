@@ -248,9 +248,12 @@ void Table::use(SteadyTime now, Entry& entry, const std::string& name_space,
     const bool with_endpoints = entry.resolved && entry.resolved->discovery == Discovery::kEds;
     for (const auto& cluster : clusters) {
       if (!moved && entry.clusters.contains(cluster)) continue;
-      cache.use_cluster(cluster, entry.id, with_endpoints || cluster != entry.resolved->cluster);
+      cache.use_cluster(cluster, entry.id, with_endpoints || cluster != entry.resolved->cluster,
+                        now - kReleasedFor);
     }
-    if (!routes.empty() && (moved || entry.routes != routes)) cache.use_routes(routes, entry.id);
+    if (!routes.empty() && (moved || entry.routes != routes)) {
+      cache.use_routes(routes, entry.id, now - kReleasedFor);
+    }
   }
   if (const auto found = streams_.find(old_space); found != streams_.end()) {
     auto& cache = found->second->cache;

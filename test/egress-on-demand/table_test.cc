@@ -869,6 +869,21 @@ TEST_F(TableTest, ReleasedResourcesAreDroppedAfterAWhile) {
   EXPECT_EQ(first_address(take_destination()), "10.1.0.5:9080");
 }
 
+TEST_F(TableTest, ReleasedResourcesThatNobodyKeptUpToDateAreNotUsedAgain) {
+  make_connected();
+  make_reviews_known();
+  watch(key("ratings"));
+  resolve(key("ratings"), resolved(kRatings));
+  respond_eds(kRatings, "10.1.0.8:9080");
+  resolve(key("reviews"), ResolvedNothing{"no"});
+  advance(std::chrono::seconds(6));  // nothing is swept so soon
+  take();
+  resolve(key("reviews"), resolved(kReviews));
+  EXPECT_THAT(take(), IsEmpty());
+  respond_eds(kReviews, "10.1.0.6:9080");
+  EXPECT_EQ(first_address(take_destination()), "10.1.0.6:9080");
+}
+
 TEST_F(TableTest, ManyQueriesAreSentInBoundedMessages) {
   make();
   for (int each = 0; each < 2'500; ++each) watch(key("host-" + std::to_string(each)));
