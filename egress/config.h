@@ -55,7 +55,7 @@ struct Config {
   SocketAddress listen;
   SocketAddress admin;
   unsigned threads = 1;  ///< event loops
-  /// Upstream connections come from this address; none: the kernel's choice.
+  /// Upstream connections of its family come from this address; else: the kernel's choice.
   std::optional<IpAddress> bind_upstream;
   /// How long connections may go on after stop().
   std::chrono::milliseconds drain{5'000};

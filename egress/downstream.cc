@@ -181,10 +181,13 @@ Awaitable<Result<LoopDestinationPtr>> await_destination(Downstream& down,
                                                         const DestinationView& key,
                                                         DestinationEntryPtr& entry) {
   const auto start = down.loop.now();
+  const bool waits = !entry || !entry->answer || entry->stale;
   const auto look_up = [&down, &key] { return down.loop.directory.destination(key); };
   auto result = co_await await_answer(down, entry, look_up);
-  down.loop.metrics().observe_first_request(
-      std::chrono::duration<double>(down.loop.now() - start).count());
+  if (waits) {
+    down.loop.metrics().observe_first_request(
+        std::chrono::duration<double>(down.loop.now() - start).count());
+  }
   co_return result;
 }
 

@@ -213,33 +213,29 @@ bool Exchange::route() {
 }
 
 void Exchange::write_reply() {
+  using Connection = http1::Framing::Connection;
   const auto& reply = reply_;
   const bool has_body = reply.status >= 200 && reply.status != 204 && reply.status != 304;
   const std::string_view end = reply.of_route ? "" : "\n";
+  const auto size = reply.body.size() + end.size();
+  const auto length = std::to_string(size);
+  const unsigned minor = request_.method.empty() ? 1 : request_.minor;
+  http1::Framing framing;
+  framing.connection = !keep_alive_ ? Connection::kClose
+                       : minor == 0 ? Connection::kKeepAlive
+                                    : Connection::kSilent;
+  response_.status = reply.status;
+  response_.reason = http1::reason_phrase(reply.status);
+  response_.connection_names_others = false;
+  auto& lines = response_.headers;
+  lines.clear();
+  if (!reply.location.empty()) lines.push_back({"Location", reply.location});
+  if (has_body && size > 0) lines.push_back({"Content-Type", "text/plain"});
+  if (has_body) lines.push_back({"Content-Length", length, http1::Field::kContentLength});
+  if (decision_) edit(response_, decision_->response_headers);
   to_downstream_.clear();
   to_downstream_.text([&](std::string& out) {
-    out.append(request_.minor == 0 && !request_.method.empty() ? "HTTP/1.0 " : "HTTP/1.1 ");
-    out.append(std::to_string(reply.status)).append(" ");
-    out.append(http1::reason_phrase(reply.status)).append("\r\n");
-    if (!reply.location.empty()) out.append("Location: ").append(reply.location).append("\r\n");
-    if (decision_) {
-      for (const auto& each : decision_->response_headers) {
-        using Kind = HeaderOperation::Kind;
-        if (each.kind == Kind::kRemove || each.kind == Kind::kOverwriteIfPresent) continue;
-        out.append(each.name).append(": ").append(each.value).append("\r\n");
-      }
-    }
-    if (has_body) {
-      const auto size = reply.body.size() + end.size();
-      if (size > 0) out.append("Content-Type: text/plain\r\n");
-      out.append("Content-Length: ").append(std::to_string(size)).append("\r\n");
-    }
-    if (!keep_alive_) {
-      out.append("Connection: close\r\n");
-    } else if (request_.minor == 0) {
-      out.append("Connection: keep-alive\r\n");
-    }
-    out.append("\r\n");
+    http1::append_response_head(out, response_, minor, framing);
     if (has_body && request_.method != "HEAD") out.append(reply.body).append(end);
   });
 }
@@ -325,7 +321,7 @@ bool Exchange::reuse_upstream(bool fresh) {
   if (fresh) return false;
   const auto endpoint = choose_endpoint(loop_, target_, tried_);
   if (!endpoint) return false;  // connect() says why
-  upstream_ = loop_.upstreams.reuse(**endpoint);
+  upstream_ = loop_.upstreams.reuse(**endpoint, !is_repeatable());
   if (!upstream_) return false;
   loop_.stats.upstream_reused.add(1);
   in_flight_ = InFlight(*endpoint);
@@ -338,6 +334,7 @@ Awaitable<bool> Exchange::connect(bool fresh) {
   Error last;
   while (tried_.size() < loop_.limits().connect_tries && !down_.is_cut()) {
     auto endpoint = choose_endpoint(loop_, target_, tried_);
+    if (!endpoint && endpoint.error().code == Code::kNotFound) break;
     if (!endpoint && endpoint.error().code == Code::kUnavailable) {
       co_return refuse(503, endpoint.error().message, "UH");
     }
@@ -346,7 +343,7 @@ Awaitable<bool> Exchange::connect(bool fresh) {
       co_return refuse(502, endpoint.error().message, "NC");
     }
     in_flight_ = InFlight(*endpoint);
-    if (!fresh) upstream_ = loop_.upstreams.reuse(**endpoint);
+    if (!fresh) upstream_ = loop_.upstreams.reuse(**endpoint, !is_repeatable());
     if (upstream_) {
       loop_.stats.upstream_reused.add(1);
     } else {
@@ -573,8 +570,11 @@ Exchange::Outcome Exchange::upstream_gone() {
 /// Whether the request can be sent once more without the upstream having it twice (RFC 9110,
 /// 9.2.2): the connection was pooled, so the server may have closed it just then.
 bool Exchange::may_resend() const {
-  const bool repeatable = request_.body == http1::BodyKind::kNone && is_idempotent(request_.method);
-  return upstream_->reused() && !response_begun_ && (upwards_.written() == 0 || repeatable);
+  return upstream_->reused() && !response_begun_ && (upwards_.written() == 0 || is_repeatable());
+}
+
+bool Exchange::is_repeatable() const {
+  return request_.body == http1::BodyKind::kNone && is_idempotent(request_.method);
 }
 
 /// After kResend: what was written before is to be written again.

@@ -78,6 +78,7 @@ class Exchange {
   void write_response_head();
   Outcome upstream_gone();
   bool may_resend() const;
+  bool is_repeatable() const;
   void rewind();
   bool finish();
 

@@ -93,11 +93,10 @@ void Loop::sweep_at(SteadyTime time) {
 
 void Loop::accept() {
   acceptor_.async_accept([this](const boost::system::error_code& error, Socket socket) {
+    // One that was accepted just before the drain is served: dropping it would reset it.
+    if (!error) accepted(std::move(socket));
     if (error == asio::error::operation_aborted || draining_) return;
-    if (!error) {
-      accepted(std::move(socket));
-      return accept();
-    }
+    if (!error) return accept();
     spdlog::warn("egress: accept: {}", error.message());
     auto timer = std::make_shared<decltype(timer_)>(context_.get_executor(), kAcceptPause);
     timer->async_wait([this, timer](const boost::system::error_code&) { accept(); });

@@ -24,7 +24,7 @@ class OwnAddresses {
 };
 
 /// Where a connection is never passed through to by its original destination alone: addresses that
-/// mean the egress's own machine, link-local ones (metadata services among them), multicast.
+/// mean the egress's own machine, link-local ones, metadata services, multicast.
 bool is_forbidden_original_destination(const IpAddress& address);
 
 }  // namespace lazymesh::egress

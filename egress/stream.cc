@@ -74,7 +74,7 @@ Result<std::shared_ptr<Stream>> Stream::connect(Executor executor, const SocketA
   boost::system::error_code error;
   socket.open(endpoint.protocol(), error);
   if (error) return connect_failure(remote, error.message());
-  if (local != nullptr) {
+  if (local != nullptr && local->is_v4() == remote.ip.is_v4()) {
     set_option(socket.native_handle(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
     socket.bind(to_endpoint({*local, 0}), error);
     if (error) {
@@ -161,6 +161,11 @@ void Stream::wait_writable() {
                        self->writable_ = true;
                        if (self->listener_ != nullptr) self->listener_->on_ready();
                      });
+}
+
+bool Stream::is_silent() {
+  char byte = 0;
+  return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK) < 0 && errno == EAGAIN;
 }
 
 void Stream::wait_broken() {

@@ -34,7 +34,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   explicit Stream(Socket socket);
   virtual ~Stream() = default;
 
-  /// Begin to connect, from `local` if given; ready when writable, then connected() tells.
+  /// Begin to connect, from `local` if given and of the same family; ready when writable, then
+  /// connected() tells.
   static Result<std::shared_ptr<Stream>> connect(Executor executor, const SocketAddress& remote,
                                                  const IpAddress* local);
   /// After wait_writable(): an error if the connection could not be made.
@@ -57,6 +58,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /// Whether the peer has closed its side and everything it sent has been read.
   bool peer_closed();
 
+  /// Whether there is nothing to read, not even the end, as far as the kernel knows now.
+  bool is_silent();
   /// Have the listener told once the connection breaks although nothing is read or written.
   void wait_broken();
   bool broken() const { return broken_; }

@@ -67,6 +67,7 @@ class TcpSession {
     while (tried.size() < loop_.limits().connect_tries && !down_.is_cut()) {
       auto endpoint = choose_endpoint(loop_, target, tried);
       if (!endpoint) {
+        if (endpoint.error().code == Code::kNotFound) break;
         if (endpoint.error().code == Code::kUnavailable) co_return "UH";
         loop_.stats.refused_destination.add(1);
         co_return "NC";

@@ -1,5 +1,7 @@
 #include "egress/upstream_connect.h"
 
+#include <algorithm>
+
 #include "egress/loop.h"
 
 namespace lazymesh::egress {
@@ -27,6 +29,9 @@ Result<EndpointPtr> choose_endpoint(Loop& loop, const UpstreamTarget& target,
   if (!endpoint) {
     return fail(Code::kUnavailable, target.cluster->name() + " has no healthy endpoint",
                 Origin::kUpstream);
+  }
+  if (std::find(tried.begin(), tried.end(), endpoint) != tried.end()) {
+    return fail(Code::kNotFound, target.cluster->name() + " has no other endpoint");
   }
   if (loop.is_own(endpoint->address())) {
     return fail(Code::kPermissionDenied,

@@ -21,7 +21,8 @@ struct UpstreamTarget {
 Result<UpstreamTarget> target_of(Downstream& down, const LoopDestination& destination,
                                  const Cluster* cluster);
 
-/// kUnavailable if there is no endpoint; kPermissionDenied if it is this egress.
+/// One that was not tried. kUnavailable if there is no endpoint, kNotFound if all were tried;
+/// kPermissionDenied if it is this egress.
 Result<EndpointPtr> choose_endpoint(Loop& loop, const UpstreamTarget& target,
                                     std::span<const EndpointPtr> tried);
 

@@ -81,15 +81,18 @@ EndpointPtr Upstreams::endpoint(const std::string& cluster, const SocketAddress&
   return endpoint;
 }
 
-UpstreamConnectionPtr Upstreams::reuse(Endpoint& endpoint) {
-  if (endpoint.idle_.empty()) return nullptr;
-  auto connection = std::move(endpoint.idle_.back());
-  endpoint.idle_.pop_back();
-  --idle_;
-  connection->clear();
-  connection->stream_->listen(nullptr);
-  connection->reused_ = true;
-  return connection;
+UpstreamConnectionPtr Upstreams::reuse(Endpoint& endpoint, bool once) {
+  while (!endpoint.idle_.empty()) {
+    auto connection = std::move(endpoint.idle_.back());
+    endpoint.idle_.pop_back();
+    --idle_;
+    if (once && !connection->stream_->is_silent()) continue;
+    connection->clear();
+    connection->stream_->listen(nullptr);
+    connection->reused_ = true;
+    return connection;
+  }
+  return nullptr;
 }
 
 UpstreamConnectionPtr Upstreams::adopt(std::shared_ptr<Stream> stream, EndpointPtr endpoint) {

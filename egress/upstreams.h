@@ -127,7 +127,9 @@ class Upstreams {
   EndpointPtr endpoint(const std::string& cluster, const SocketAddress& address);
 
   /// An idle connection to the endpoint, the most recently used first; null if there is none.
-  UpstreamConnectionPtr reuse(Endpoint& endpoint);
+  /// `once`: for a request that could not be sent again, so that one whose end has come but has not
+  /// been noticed is passed over (a system call).
+  UpstreamConnectionPtr reuse(Endpoint& endpoint, bool once);
   UpstreamConnectionPtr adopt(std::shared_ptr<Stream> stream, EndpointPtr endpoint);
   /// Keep a connection over which a complete exchange went, if there is room.
   void keep(UpstreamConnectionPtr connection);

@@ -59,6 +59,15 @@ double EgressTest::metric(const std::string& series) {
   return at == std::string::npos ? -1 : std::stod(page.substr(at + series.size() + 2));
 }
 
+bool eventually(const std::function<bool()>& condition) {
+  const auto until = system_clock().steady() + std::chrono::seconds(10);
+  while (!condition()) {
+    if (system_clock().steady() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
 std::string request(const std::string& host, const std::string& path, const std::string& more) {
   return "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n" + more + "\r\n";
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,9 @@ class EgressTest : public ::testing::Test {
   std::unique_ptr<egress::Egress> egress_;
   std::thread thread_;
 };
+
+/// Whether it comes true within ten seconds.
+bool eventually(const std::function<bool()>& condition);
 
 std::string request(const std::string& host, const std::string& path = "/",
                     const std::string& more = "");

@@ -385,10 +385,15 @@ TEST_F(EgressHttp, ASlowUpstreamHoldsTheClientBack) {
   peer.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 67108864\r\n\r\n");
   const std::string block(64 * 1024, 'x');
   std::size_t sent = 0;
-  while (sent < 64U * 1024 * 1024) {
-    const auto some = peer.send_some(block, std::chrono::milliseconds(300));
-    if (some == 0) break;
+  // Its turn is over when the loop has gone round and round and has not read on.
+  for (int rounds = 0; rounds < 50 && sent < 64U * 1024 * 1024; ++rounds) {
+    const auto some = peer.send_some(block, std::chrono::milliseconds(0));
     sent += some;
+    if (some > 0) {
+      rounds = 0;
+    } else {
+      EXPECT_EQ(get("nowhere").status, 502U);
+    }
   }
   EXPECT_LT(sent, 40U * 1024 * 1024);  // what the kernel's buffers take
   go.set_value();
@@ -512,8 +517,7 @@ TEST_F(EgressHttp, ManyFirstRequestsAskOnce) {
     peers.back().send(request("a"));
   }
   on_demand_.wait_for_watches(1);
-  while (metric("lazymesh_egress_connections_total") < 200) {
-  }
+  ASSERT_TRUE(eventually([&] { return metric("lazymesh_egress_connections_total") >= 200; }));
   on_demand_.release();
   for (auto& peer : peers) EXPECT_EQ(peer.read_response().status, 200U);
   EXPECT_EQ(on_demand_.watches("a"), 1);
@@ -533,6 +537,7 @@ TEST_F(EgressHttp, AnUnknownHostIsRefusedWithTheReason) {
   EXPECT_EQ(peer.read_response().status, 502U);
   EXPECT_EQ(on_demand_.watches("nowhere"), 1);
   EXPECT_EQ(metric("lazymesh_egress_unknown_hosts_total"), 2);
+  EXPECT_EQ(metric("lazymesh_egress_first_request_wait_seconds_count"), 1);
 }
 
 TEST_F(EgressHttp, AnUnknownCallerIsRefused) {
@@ -657,6 +662,8 @@ TEST_F(EgressHttp, WithoutAnEndpointItIsUnavailable) {
   const auto entries = log_.wait(AccessLogEntry::Moment::kEnd, 2);
   EXPECT_EQ(entries[0].response_flag, "UF");
   EXPECT_EQ(entries[1].response_flag, "UH");
+  // The only endpoint is tried once.
+  EXPECT_EQ(metric("lazymesh_egress_upstream_connections_total{result=\"failed\"}"), 1);
 }
 
 TEST_F(EgressHttp, AMalformedResponseIsABadGateway) {
@@ -817,6 +824,14 @@ TEST_F(EgressHttp, BindsUpstreamConnections) {
   start();
   EXPECT_EQ(get("a").status, 200U);
   EXPECT_EQ(seen.ip, address("127.0.0.9:1").ip);
+}
+
+TEST_F(EgressHttp, BindsNoConnectionToAnAddressOfTheOtherFamily) {
+  config_.bind_upstream = *IpAddress::parse("fd00::9");
+  const Upstream upstream(http_server(echo));
+  serve("a", upstream);
+  start();
+  EXPECT_EQ(get("a").status, 200U);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "egress/directory.h"
 #include "egress/downstream.h"
 #include "egress/first_uses.h"
+#include "egress/own_addresses.h"
 #include "test/egress/fakes.h"
 #include "test/egress/sockets.h"
 #include "test/support/manual_clock.h"
@@ -185,6 +186,16 @@ TEST_F(DirectoryTest, AUseIsToldAtMostOnceASecond) {
   EXPECT_EQ(last_used->load(), 0);
   Directory::touch(last_used, written, SteadyTime(std::chrono::seconds(6)));
   EXPECT_EQ(last_used->load(), 6);
+}
+
+TEST(OriginalDestination, IsNeverTheMachineNorAMetadataService) {
+  for (const auto* bad : {"127.0.0.1", "0.0.0.0", "169.254.169.254", "224.0.0.1", "100.100.100.200",
+                          "168.63.129.16", "::1", "::", "fe80::1", "ff02::1", "fd00:ec2::254"}) {
+    EXPECT_TRUE(is_forbidden_original_destination(*IpAddress::parse(bad))) << bad;
+  }
+  for (const auto* good : {"10.0.0.1", "100.100.100.201", "fd00:ec2::1"}) {
+    EXPECT_FALSE(is_forbidden_original_destination(*IpAddress::parse(good))) << good;
+  }
 }
 
 TEST(CallerKey, IsTheDestinationForALocalPeerOnly) {

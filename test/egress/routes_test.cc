@@ -123,6 +123,25 @@ TEST_F(EgressRoutes, AnswerThemselves) {
   EXPECT_EQ(upstream_.connections(), 0);
 }
 
+TEST_F(EgressRoutes, EditTheHeadersOfTheirOwnAnswers) {
+  using Kind = egress::HeaderOperation::Kind;
+  route(upstream_, [](const RequestView&) {
+    RouteDecision decision;
+    decision.status = 200;
+    decision.body = "{}";
+    decision.response_headers = {{Kind::kOverwrite, "content-type", "application/json"},
+                                 {Kind::kAppend, "Content-Length", "7"},
+                                 {Kind::kAppend, "Transfer-Encoding", "chunked"},
+                                 {Kind::kAppend, "X-Back", "2"}};
+    return decision;
+  });
+  const auto response = get("a");
+  EXPECT_EQ(response.head,
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-type: application/json\r\n"
+            "X-Back: 2\r\n");
+  EXPECT_EQ(response.body, "{}");
+}
+
 TEST_F(EgressRoutes, ThatMatchNothingAreNotFound) {
   route(upstream_, [](const RequestView&) { return std::nullopt; });
   EXPECT_EQ(get("a").status, 404U);
@@ -239,6 +258,67 @@ TEST_F(EgressRoutes, ABodyThatTheUpstreamDidNotTakeIsNoRequest) {
   peer.send(request("a", "/after"));
   EXPECT_EQ(peer.read_response().status, 200U);
   EXPECT_EQ(smuggled, 0);
+}
+
+TEST_F(EgressRoutes, ARequestThatCannotBeRepeatedMeetsNoDeadConnection) {
+  std::promise<void> may_close;
+  std::promise<void> closed;
+  std::atomic<int> connections{0};
+  const Upstream closing([&](Peer& peer) {
+    const bool first = ++connections == 1;
+    peer.read_until("\r\n\r\n");
+    peer.send(ok("fine"));
+    if (!first) return;
+    may_close.get_future().wait();
+    peer.shutdown_send();
+    closed.set_value();
+    peer.read_all();
+  });
+  Gate gate;
+  route(closing, [&](const RequestView& request) {
+    RouteDecision decision;
+    if (request.path == "/gate") {
+      gate.wait();
+      decision.status = 200;
+    } else {
+      decision.cluster = "outbound|80||a";
+    }
+    return decision;
+  });
+  Peer peer = connect();
+  peer.send(request("a"));
+  EXPECT_EQ(peer.read_response().body, "fine");
+  Peer blocking = connect();
+  blocking.send(request("a", "/gate"));
+  gate.await_loop();
+  // The request is seen before the end of the connection that waits for it.
+  peer.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+  may_close.set_value();
+  closed.get_future().wait();
+  gate.open();
+  EXPECT_EQ(peer.read_response().status, 200U);
+  EXPECT_EQ(connections, 2);
+}
+
+TEST_F(EgressRoutes, AConnectionAcceptedAsTheDrainBeginsIsServed) {
+  config_.drain = std::chrono::seconds(8);
+  Gate gate;
+  route(upstream_, [&](const RequestView& request) {
+    if (request.path == "/gate") gate.wait();
+    RouteDecision decision;
+    decision.status = 200;
+    return decision;
+  });
+  Peer blocking = connect();
+  blocking.send(request("a", "/gate"));
+  gate.await_loop();
+  Peer late = connect();
+  late.send(request("a"));
+  egress_->stop();
+  EXPECT_TRUE(eventually([&] { return !readiness_.ready(); }));
+  gate.open();
+  EXPECT_EQ(late.read_response().status, 200U);
+  EXPECT_EQ(blocking.read_response().status, 200U);
 }
 
 }  // namespace

@@ -160,6 +160,19 @@ TEST_F(EgressTcp, AnotherEndpointIsTriedBeforeGivingUp) {
   }
 }
 
+TEST_F(EgressTcp, TheOnlyEndpointIsTriedOnce) {
+  const DeadAddress dead;
+  on_demand_.know_address(vip_, destination("db", 3306, {dead.address()}));
+  start();
+  Peer peer = connect(vip_);
+  peer.send("*");
+  EXPECT_TRUE(peer.closed());
+  const auto end = log_.wait(AccessLogEntry::Moment::kEnd, 1);
+  ASSERT_EQ(end.size(), 1U);
+  EXPECT_EQ(end[0].response_flag, "UF");
+  EXPECT_EQ(metric("lazymesh_egress_upstream_connections_total{result=\"failed\"}"), 1);
+}
+
 TEST_F(EgressTcp, LoopbackIsNeverPassedThroughTo) {
   const Upstream upstream([](Peer&) {});
   auto through = std::make_shared<egress::Destination>(*destination("any", 80, {}));
@@ -252,8 +265,7 @@ TEST_F(EgressDrain, FinishesWhatIsUnderWayAndSaysGoodbye) {
   peer.send(request("a"));
   asked.get_future().wait();
   egress_->stop();
-  while (readiness_.ready()) {
-  }
+  ASSERT_TRUE(eventually([&] { return !readiness_.ready(); }));
   answer.set_value();
   const auto response = peer.read_response();
   EXPECT_EQ(response.body, "late");
