@@ -17,7 +17,7 @@ constexpr int kExitUsage = 2;
 
 struct BootstrapArguments {
   std::string workload;
-  std::string mesh_file;
+  std::string mesh_file = "mesh.yaml";
   std::string controller = "127.0.0.1:15010";
   std::string envoy_admin = "127.0.0.1:15000";
   bool sotw = false;
@@ -51,7 +51,9 @@ int main(int argc, char** argv) {
   auto* command =
       app.add_subcommand("bootstrap", "Print the Envoy bootstrap of a workload's sidecar");
   command->add_option("workload", arguments.workload, "NAMESPACE/WORKLOAD")->required();
-  command->add_option("--mesh", arguments.mesh_file, "The mesh file")->required();
+  command->add_option("--mesh", arguments.mesh_file, "The mesh file")
+      ->envname("LAZYMESH_MESH")
+      ->capture_default_str();
   command->add_option("--controller", arguments.controller, "The controller's gRPC address")
       ->capture_default_str();
   command->add_option("--envoy-admin", arguments.envoy_admin, "Where Envoy's own admin listens")

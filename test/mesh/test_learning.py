@@ -73,6 +73,21 @@ def test_an_unknown_host_is_refused_with_a_reason(world, client):
     assert world.knows(client) == set()
 
 
+def test_a_port_that_no_service_has_is_refused_with_a_reason(world, client):
+    known = world.fresh()
+    world.learn(client, known)
+    for host, reason in (
+        (known, f"service {known} has no port 9999"),
+        ("nobody.example", "no service 'nobody.example' is visible"),
+    ):
+        with client.connect(known, 9999) as connection:
+            answer = connection.request(host)
+        assert answer.status == 502
+        assert reason in answer.text
+    assert world.via(client, client.get(known)) == "direct"
+    assert world.knows(client) == {known}
+
+
 def test_a_service_that_the_caller_may_not_see_is_unknown(world, client):
     host = world.service(f"private-{client.name}", namespace=PLAIN, exportTo=["."])
     world.apply()

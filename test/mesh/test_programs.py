@@ -1,5 +1,6 @@
 """Our programs where there is little, or much, or a mistake."""
 
+import os
 import pathlib
 import subprocess
 
@@ -49,6 +50,30 @@ def test_a_sidecar_waits_for_a_controller_that_starts_later(lab):
     lab.mesh.write()
     lab.start_sidecars([pod], wait=False)
     world.start()
+    pod.envoy.wait_ready()
+    host = world.fresh()
+    assert world.via(pod, pod.get(host)) == "egress"
+    world.becomes_direct(pod, host)
+
+
+def test_nobody_is_served_before_a_mesh_file_that_was_broken_is_mended(lab):
+    world = World(lab, services=2)
+    pod = lab.pod(NAMESPACE, "early", inbound=False)
+    controller = lab.start_controller(text="services: [")
+    lab.start_sidecars([pod], wait=False)
+
+    def refused():
+        ready = controller.get("/readyz")
+        return ready.status == 503 and "mesh.yaml:" in ready.text
+
+    controller.process.until(refused, 10, "the broken file is shown")
+    cds = "cluster_manager.cds.update_"
+    eventually(lambda: pod.envoy.stats(cds)[cds + "attempt"] >= 1, 10, "the sidecar asks")
+    assert pod.envoy.stats(cds)[cds + "success"] == 0
+    assert pod.envoy.get("/ready").status == 503
+    lab.mesh.write()
+    controller.wait_ready()
+    lab.start_egress().wait_ready()
     pod.envoy.wait_ready()
     host = world.fresh()
     assert world.via(pod, pod.get(host)) == "egress"
@@ -131,3 +156,31 @@ def test_a_controller_that_cannot_write_its_addresses_ends(lab):
     )
     assert done.returncode == 1
     assert "/nowhere/addresses.json" in done.stderr
+
+
+def test_bootstrap_finds_the_mesh_file(lab, tmp_path):
+    lab.pod(NAMESPACE, "web")
+    lab.mesh.namespace(NAMESPACE)
+    text = lab.mesh.text()
+
+    def bootstrap(*more, **environment):
+        return subprocess.run(
+            [lab.program("lazymeshctl"), "bootstrap", f"{NAMESPACE}/web", *more],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+        )
+
+    missing = bootstrap()
+    assert missing.returncode == 1
+    assert "mesh.yaml" in missing.stderr and "--mesh" in missing.stderr
+    (tmp_path / "mesh.yaml").write_text(text)
+    here = bootstrap()
+    assert here.returncode == 0, here.stderr
+    assert f"~web.{NAMESPACE}~" in here.stdout
+    (tmp_path / "mesh.yaml").rename(tmp_path / "other.yaml")
+    assert bootstrap(LAZYMESH_MESH="other.yaml").stdout == here.stdout
+    assert bootstrap("--mesh", "other.yaml", LAZYMESH_MESH="nowhere.yaml").stdout == here.stdout

@@ -157,9 +157,9 @@ class Lab:
         self._processes.append(process)
         return process
 
-    def start_controller(self, *more, store="store.db"):
-        """Put the mesh file in force and start the controller on it."""
-        self.mesh.write()
+    def start_controller(self, *more, store="store.db", text=None):
+        """Put the mesh file (or this text for it) in force and start the controller on it."""
+        self.mesh.write(text)
         self.controller = Program(
             "controller",
             [
