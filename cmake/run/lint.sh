@@ -31,12 +31,26 @@ house_rules() {
     '\.(h|cc)$' '^base/clock\.cc$'
   refuse 'asio::detached' 'a coroutine ends in completion() (base/completion.h)' '\.(h|cc)$'
   refuse '#include <(boost/(asio|beast)|grpcpp|spdlog)/' 'keep Asio, Beast, gRPC and spdlog out of headers' \
-    '^(base|mesh|als|sidecar|lazy-controller)/.*\.h$'
-  refuse 'TODO|FIXME|XXX' 'finish it, or write it down in an issue' '\.(h|cc)$'
+    '^(base|mesh|als|sidecar|lazy-controller|egress)/.*\.h$' '^egress/((asio|loop|wakeup)|on_demand/stream_call)\.h$'
+  refuse '\b(TODO|FIXME|XXX)\b' 'finish it, or write it down in an issue' '\.(h|cc)$'
+  readmes || bad=1
   return $bad
 }
 
-# clang-tidy on every source of ours; a file that passed is not checked again until it, a header of ours or the rules change.
+# Every directory has a README.md, but hidden ones, fuzzing corpora (where it would be an input), and http1/ and v1/ below
+# one that speaks for them.
+readmes() {
+  local missing
+  missing=$(comm -23 \
+    <(git ls-files -co --exclude-standard | sed -n ':up; s|/[^/]*$||; T; p; b up' |
+      grep -vE '(^|/)\.|^test/fuzz/corpus|/(http1|v1)$' | sort -u) \
+    <(git ls-files -co --exclude-standard | sed -n 's|/README\.md$||p' | sort -u))
+  [ -z "$missing" ] && return
+  echo "lint: no README.md in ${missing//$'\n'/ }" >&2
+  return 1
+}
+
+# clang-tidy on every source of ours but the tests; a file that passed is not checked again until it, a header of ours or the rules change.
 tidy() {
   local passed=$cache/tidy headers todo
   mkdir -p "$passed"
