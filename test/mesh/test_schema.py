@@ -1,5 +1,5 @@
-"""The mesh file's JSON Schema, as an editor applies it: what the document shows is valid, and common
-mistakes are not. (That it has the loader's keys is a unit test of the loader.)"""
+"""The mesh file's JSON Schema, as an editor applies it: what the document shows is valid, and
+common mistakes are not. (That it has the loader's keys is a unit test of the loader.)"""
 
 import copy
 import json
