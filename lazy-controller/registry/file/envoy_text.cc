@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string_view>
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "google/protobuf/util/json_util.h"
 
+#include "lazy-controller/registry/file/constraints.h"
+#include "lazy-controller/registry/file/field_value.h"
 #include "lazy-controller/registry/file/known_types.h"
 #include "lazy-controller/registry/file/yaml_to_json.h"
 #include "sidecar/resource.h"
@@ -21,58 +23,7 @@ namespace {
 using envoy::config::cluster::v3::Cluster;
 using envoy::config::route::v3::RouteAction;
 using envoy::config::route::v3::RouteConfiguration;
-
-// snake_case and camelCase name the same field.
-bool same_field(std::string_view a, std::string_view b) {
-  const auto next = [](std::string_view& text) -> int {
-    while (text.starts_with('_')) text.remove_prefix(1);
-    if (text.empty()) return -1;
-    const char c = text.front();
-    text.remove_prefix(1);
-    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
-  };
-  while (true) {
-    const int left = next(a);
-    if (left != next(b)) return false;
-    if (left == -1) return true;
-  }
-}
-
-Value child_at(const Value& value, std::size_t number) {
-  for (const Value element : value.elements()) {
-    if (number-- == 0) return element;
-  }
-  for (const auto& [key, entry] : value.entries()) {  // a map is a list of entries to protobuf
-    if (number-- == 0) return entry;
-  }
-  return value;
-}
-
-Value child_named(const Value& value, std::string_view name) {
-  for (const auto& [key, entry] : value.entries()) {
-    if (same_field(key.text(), name)) return entry;
-  }
-  return value;
-}
-
-// The value at protobuf's path `virtual_hosts[0].routes[1].match`, or as far as it leads.
-Value descend(Value value, std::string_view path) {
-  while (!path.empty()) {
-    if (path.starts_with('[')) {
-      const auto close = std::min(path.find(']'), path.size() - 1);
-      std::size_t number = 0;
-      std::from_chars(path.data() + 1, path.data() + close, number);
-      value = child_at(value, number);
-      path.remove_prefix(close + 1);
-    } else {
-      const auto end = std::min(path.find_first_of(".["), path.size());
-      value = child_named(value, path.substr(0, end));
-      path.remove_prefix(end);
-    }
-    if (path.starts_with('.')) path.remove_prefix(1);
-  }
-  return value;
-}
+using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 
 // The first key of that name, at any depth: protobuf does not say where in an Any it found one.
 std::optional<Value> find_key(const Value& value, std::string_view name) {
@@ -245,6 +196,28 @@ void check_cluster(const Value& value, const Cluster& cluster, Problems& problem
   }
 }
 
+// With what Lazymesh adds where the user leaves it out (sidecar/cluster.cc, virtual_host.cc), so
+// that it is not missed.
+Cluster completed(Cluster cluster) {
+  cluster.set_name("name");
+  if (cluster.has_load_assignment()) cluster.mutable_load_assignment()->set_cluster_name("name");
+  for (auto& [name, any] : *cluster.mutable_typed_extension_protocol_options()) {
+    HttpProtocolOptions options;
+    if (!any.UnpackTo(&options)) continue;
+    if (options.upstream_protocol_options_case() ==
+        HttpProtocolOptions::UPSTREAM_PROTOCOL_OPTIONS_NOT_SET) {
+      options.mutable_explicit_http_config()->mutable_http_protocol_options();
+    }
+    any.PackFrom(options);
+  }
+  return cluster;
+}
+
+RouteConfiguration completed(RouteConfiguration routes) {
+  for (auto& host : *routes.mutable_virtual_hosts()) host.set_name("name");
+  return routes;
+}
+
 }  // namespace
 
 std::string read_routes(const Value& value, Problems& problems, std::vector<RouteTarget>& targets) {
@@ -256,6 +229,7 @@ std::string read_routes(const Value& value, Problems& problems, std::vector<Rout
                  "must have one virtual host, that of the service");
   }
   TargetWalk(value, problems, targets).configuration(routes);
+  check_constraints(completed(routes), value, problems);
   auto bytes = sidecar::serialize(routes);
   bytes.shrink_to_fit();
   return bytes;
@@ -270,6 +244,7 @@ std::string read_cluster(const Value& value, Problems& problems) {
   Cluster cluster;
   if (!parse(value, problems, cluster)) return {};
   check_cluster(value, cluster, problems);
+  check_constraints(completed(cluster), value, problems);
   auto bytes = sidecar::serialize(cluster);
   bytes.shrink_to_fit();
   return bytes;
