@@ -132,11 +132,10 @@ void Sequencer::each_former(ResourceType type,
 bool Sequencer::open(ResourceType type, SteadyTime now) const {
   if (routed(type)) return told_ != nullptr;
   if (type != ResourceType::kCluster || variant_ == Variant::kDelta) return true;
-  // A client that reconnects says which clusters it has only by asking for their endpoints; Envoy
-  // asks for those before listeners and routes.
-  const bool knows_more = std::any_of(subscriptions_.begin() + 1, subscriptions_.end(),
-                                      [](const auto* other) { return other != nullptr; });
-  return knows_more || !subscription(type)->reconnected() || waiting_is_over(now);
+  // A client that reconnects says which clusters it has only by asking for their endpoints. Envoy
+  // asks in the order in which it first did, so that nothing else says that it has none.
+  return subscription(ResourceType::kEndpoints) != nullptr || !subscription(type)->reconnected() ||
+         waiting_is_over(now);
 }
 
 // --- what happens ---
@@ -185,7 +184,7 @@ void Sequencer::asked(SteadyTime now, ResourceType type, const Subscription& sub
     // It did not wait for the clusters that it was just sent.
     for (const auto& response : clusters_in_flight_) {
       for (const auto& name : response.added) {
-        if (cold_.try_emplace(name, Cold{now}).second) send_endpoints_again(name);
+        if (cold_.try_emplace(name, Cold{now, response.nonce}).second) send_endpoints_again(name);
       }
     }
   }
@@ -237,10 +236,11 @@ void Sequencer::sent_clusters(SteadyTime now, const Response& response) {
   const bool reconnected = subscription(ResourceType::kCluster)->reconnected();
   const bool gated = !first || reconnected || routes_asked();
   for (const auto& name : response.added) {
-    if (gated) cold_.insert_or_assign(name, Cold{now});
+    if (gated) cold_.insert_or_assign(name, Cold{now, response.nonce});
   }
   for (const auto& name : response.updated) {
-    if (const auto cold = cold_.find(name); cold != cold_.end()) cold->second = Cold{now};
+    const auto cold = cold_.find(name);
+    if (cold != cold_.end()) cold->second = Cold{now, response.nonce};
   }
   for (const auto& name : response.removed) cold_.erase(name);
   clusters_in_flight_.push_back({response.nonce, response.added, response.updated});
@@ -288,7 +288,7 @@ void Sequencer::acked(SteadyTime now, ResourceType type, std::uint64_t nonce) {
     while (!endpoints_in_flight_.empty() && endpoints_in_flight_.front().nonce <= nonce) {
       for (const auto& name : endpoints_in_flight_.front().names) {
         const auto cold = cold_.find(name);
-        if (cold != cold_.end() && !cold->second.refused) warm(now, name);
+        if (cold != cold_.end() && !cold->second.refused) warm(now, name, nonce);
       }
       endpoints_in_flight_.pop_front();
     }
@@ -322,8 +322,8 @@ void Sequencer::refused(SteadyTime now, ResourceType type, std::uint64_t nonce,
 }
 
 void Sequencer::accept_clusters(SteadyTime now, const ClustersInFlight& response) {
-  for (const auto& name : response.added) warm(now, name);
-  for (const auto& name : response.updated) warm(now, name);
+  for (const auto& name : response.added) warm(now, name, response.nonce);
+  for (const auto& name : response.updated) warm(now, name, response.nonce);
 }
 
 // Envoy takes the good clusters of a response and names the bad ones. If it names none, nothing is
@@ -336,7 +336,7 @@ void Sequencer::refuse_clusters(SteadyTime now, const ClustersInFlight& response
   }
   // Of a refused update, the client has the version before.
   for (const auto& name : response.added) {
-    if (named.contains(name)) cold_.try_emplace(name, Cold{now});
+    if (named.contains(name)) cold_.try_emplace(name, Cold{now, response.nonce});
   }
   const auto sent = [&](const Name& name) {
     const auto among = [&](const auto& names) {
@@ -356,14 +356,14 @@ void Sequencer::refuse_clusters(SteadyTime now, const ClustersInFlight& response
   if (!any_named || is_cut_short(words)) return;
   for (const auto* names : {&response.added, &response.updated}) {
     for (const auto& name : *names) {
-      if (!named.contains(name)) warm(now, name);
+      if (!named.contains(name)) warm(now, name, response.nonce);
     }
   }
 }
 
-void Sequencer::warm(SteadyTime now, const Name& name) {
+void Sequencer::warm(SteadyTime now, const Name& name, std::uint64_t nonce) {
   const auto cold = cold_.find(name);
-  if (cold == cold_.end()) return;
+  if (cold == cold_.end() || cold->second.nonce > nonce) return;
   warmed_.push_back(now - cold->second.since);
   cold_.erase(cold);
   unsettled_ = true;
@@ -437,20 +437,40 @@ ItemsPtr Sequencer::routable() const {
   return catalog_.items(std::move(list));
 }
 
+// Clusters of no service need no endpoints: what was sent long ago and not refused is there.
+bool Sequencer::has_base() const {
+  const auto& base = target_.frame->base;
+  const bool settled = told_ == nullptr || clusters_in_flight_.empty();
+  return std::all_of(base.begin(), base.end(), [&](const auto& entry) {
+    if (has(entry->name)) return true;
+    const auto cold = cold_.find(entry->name);
+    return settled && cold != cold_.end() && cold->second.overdue && !cold->second.refused;
+  });
+}
+
+// A sidecar that is to be lazy no more keeps its fallback until it has the services themselves.
+bool Sequencer::keeps_fallback(SteadyTime now, const ItemsPtr& services) {
+  const auto is_lazy = [](const Frame& frame) { return frame.mode == mesh::LazyMode::kEnabled; };
+  if (told_ == nullptr || !is_lazy(*told_->frame) || is_lazy(*target_.frame) ||
+      services == target_.services) {
+    leaving_since_.reset();
+    return false;
+  }
+  if (!leaving_since_) leaving_since_ = now;
+  return now < *leaving_since_ + warming_deadline_;
+}
+
 void Sequencer::settle(SteadyTime now) {
   if (!unsettled_) return;
-  if (!routes_asked() || !clusters_told_) return;
-  const auto& base = target_.frame->base;
-  const bool based =
-      std::all_of(base.begin(), base.end(), [this](const auto& entry) { return has(entry->name); });
-  Told next{based ? target_.frame : told_ ? told_->frame : nullptr, routable()};
+  if (!routes_asked() || !clusters_told_ || !has_base()) return;
+  auto services = routable();
   // What a client has from before is left alone while better is to be expected.
   const bool first = told_ == nullptr || unknown_in_force();
   if (first && expects_evidence() && !waiting_is_over(now)) return;
-  if (next.frame == nullptr) return;
   unsettled_ = false;
-  if (told_ && told_->frame == next.frame && told_->services == next.services) return;
-  tell(std::move(next));
+  const auto frame = keeps_fallback(now, services) ? told_->frame : target_.frame;
+  if (told_ && told_->frame == frame && told_->services == services) return;
+  tell({frame, std::move(services)});
 }
 
 void Sequencer::tell(Told told) {
@@ -524,7 +544,8 @@ std::optional<SteadyTime> Sequencer::deadline() const {
   const auto consider = [&](SteadyTime at) {
     if (!earliest || at < *earliest) earliest = at;
   };
-  if (!waited_ && unknown_in_force()) consider(opened_ + warming_deadline_);
+  if (!waited_ && (unknown_in_force() || !clusters_told_)) consider(opened_ + warming_deadline_);
+  if (leaving_since_) consider(*leaving_since_ + warming_deadline_);
   for (const auto& [name, cold] : cold_) {
     if (!cold.overdue) consider(cold.since + warming_deadline_);
   }
@@ -543,9 +564,10 @@ void Sequencer::tick(SteadyTime now) {
     }
     unsettled_ = true;
   }
+  if (leaving_since_ && now >= *leaving_since_ + warming_deadline_) unsettled_ = true;
   for (auto& [name, cold] : cold_) {
     if (cold.overdue || now < cold.since + warming_deadline_) continue;
-    cold.overdue = true;
+    cold.overdue = unsettled_ = true;
     overdue_.emplace_back(name.text());
   }
 }

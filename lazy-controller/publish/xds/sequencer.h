@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,6 +79,7 @@ class Sequencer final : public Source {
   // A cluster that the client was sent and is not known to have.
   struct Cold {
     SteadyTime since;
+    std::uint64_t nonce = 0;  // of the response with it: no answer to an earlier one is evidence
     bool refused = false;
     bool overdue = false;
   };
@@ -118,6 +120,8 @@ class Sequencer final : public Source {
   bool waiting_is_over(SteadyTime now) const { return now >= opened_ + warming_deadline_; }
   const EntryPtr* base_cluster(const Name& name) const;
   bool has(const Name& name) const;
+  bool has_base() const;
+  bool keeps_fallback(SteadyTime now, const ItemsPtr& services);
   bool has_clusters(const Item& item) const;
   bool may_be_routed(const Item& item) const;
   bool has_cold(const Item& item) const;
@@ -127,7 +131,7 @@ class Sequencer final : public Source {
   void sent_clusters(SteadyTime now, const Response& response);
   void accept_clusters(SteadyTime now, const ClustersInFlight& response);
   void refuse_clusters(SteadyTime now, const ClustersInFlight& response, std::string_view words);
-  void warm(SteadyTime now, const Name& name);
+  void warm(SteadyTime now, const Name& name, std::uint64_t nonce);
   void changed_services(const Items& before, const Items& after);
   void settle(SteadyTime now);
   ItemsPtr routable() const;
@@ -143,11 +147,12 @@ class Sequencer final : public Source {
   Target target_;
   std::array<const Subscription*, 4> subscriptions_{};
 
-  bool waited_ = false;              // the deadline since the start has been dealt with
-  bool clusters_told_ = false;       // the client's first request for clusters has been dealt with
-  bool unsettled_ = true;            // what may be told could be another
-  ToldPtr told_;                     // null: nothing yet
-  std::vector<EntryPtr> listeners_;  // of told_, ascending by name
+  bool waited_ = false;         // the deadline since the start has been dealt with
+  bool clusters_told_ = false;  // the client's first request for clusters has been dealt with
+  bool unsettled_ = true;       // what may be told could be another
+  std::optional<SteadyTime> leaving_since_;  // told_ still has the fallback of a lazy sidecar
+  ToldPtr told_;                             // null: nothing yet
+  std::vector<EntryPtr> listeners_;          // of told_, ascending by name
 
   absl::flat_hash_map<Name, Cold> cold_;
   absl::flat_hash_map<Name, Lingering> lingering_;  // clusters that are not in target_ any more

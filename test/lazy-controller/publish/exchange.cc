@@ -101,6 +101,7 @@ void Exchange::run() {
 
 void Exchange::wait(std::chrono::milliseconds time) {
   clock.advance(time);
+  envoy.finish_checks();
   if (time >= kEndpointsTimeout) envoy.time_out();
   const auto deadline = server_->sequencer->deadline();
   if (deadline && *deadline <= clock.steady()) server_->sequencer->tick(clock.steady());
@@ -109,6 +110,12 @@ void Exchange::wait(std::chrono::milliseconds time) {
 
 void Exchange::check() {
   if (contradiction_.empty()) contradiction_ = envoy.contradiction();
+  const auto routes = envoy.routes();
+  if (routes.find("block_all") == std::string::npos) return;
+  for (const auto& name : served) {
+    const bool refused = routes.find(World::host(name)) == std::string::npos;
+    if (refused && contradiction_.empty()) contradiction_ = "requests to " + name + " are refused";
+  }
 }
 
 std::set<std::string> Exchange::expected_clusters() const {

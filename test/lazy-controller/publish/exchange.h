@@ -24,6 +24,8 @@ class Exchange {
   std::vector<std::string> scope;
   lazymesh::test::ManualClock clock;
   FakeEnvoy envoy;
+  /// Services to which no request may be refused once the client has routes.
+  std::vector<std::string> served;
 
   /// The world or the scope is another.
   void registry_changed();

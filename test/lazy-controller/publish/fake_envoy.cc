@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
 
 #include "sidecar/configuration.h"
 
@@ -17,10 +18,36 @@ sidecar::ResourcePtr to_resource(const Entry& entry) {
                                 std::string(entry.message()));
 }
 
+using envoy::config::cluster::v3::Cluster;
+
+Cluster parse_cluster(std::string_view bytes) {
+  Cluster cluster;
+  if (!cluster.ParseFromString(std::string(bytes))) throw std::runtime_error("not a cluster");
+  return cluster;
+}
+
 bool has_eds(const sidecar::Resource& resource) {
-  envoy::config::cluster::v3::Cluster cluster;
-  if (!cluster.ParseFromString(resource.body)) throw std::runtime_error("not a cluster");
-  return cluster.type() == envoy::config::cluster::v3::Cluster::EDS;
+  return parse_cluster(resource.body).type() == Cluster::EDS;
+}
+
+bool is_checked(const sidecar::Resource& resource) {
+  return !parse_cluster(resource.body).health_checks().empty();
+}
+
+// One of the constraints that the protos put on their fields.
+bool is_out_of_bounds(std::string_view cluster) {
+  return parse_cluster(cluster).outlier_detection().max_ejection_percent().value() > 100;
+}
+
+bool has_bad_pattern(std::string_view bytes) {
+  envoy::config::route::v3::RouteConfiguration routes;
+  if (!routes.ParseFromString(std::string(bytes))) throw std::runtime_error("no routes");
+  for (const auto& host : routes.virtual_hosts()) {
+    for (const auto& route : host.routes()) {
+      if (route.match().safe_regex().regex() == "(") return true;
+    }
+  }
+  return false;
 }
 
 bool complete(ResourceType type) {
@@ -48,7 +75,9 @@ Request FakeEnvoy::request(ResourceType type) {
 }
 
 void FakeEnvoy::send(Request request) {
-  asked_on_stream_[index(request.type)] = true;
+  if (std::find(order_.begin(), order_.end(), request.type) == order_.end()) {
+    order_.push_back(request.type);
+  }
   const bool paused = !paused_.empty() || (is_warming() && clusters_initialized_);
   if (request.type == ResourceType::kCluster && paused) {
     paused_.push_back(std::move(request));
@@ -61,7 +90,6 @@ void FakeEnvoy::connect() {
   outbox_.clear();
   paused_.clear();
   nonces_.fill({});
-  asked_on_stream_.fill(false);
   const auto open = [this](ResourceType type) {
     auto opening = request(type);
     if (variant_ == Variant::kDelta) {
@@ -82,10 +110,10 @@ void FakeEnvoy::connect() {
     }
     send(std::move(opening));
   };
-  open(ResourceType::kCluster);
-  if (!wanted_endpoints_.empty()) open(ResourceType::kEndpoints);
-  if (asked_listeners_) open(ResourceType::kListener);
-  if (asked_routes_) open(ResourceType::kRoutes);
+  if (order_.empty()) return open(ResourceType::kCluster);
+  for (const auto type : order_) {
+    if (type != ResourceType::kEndpoints || !wanted_endpoints_.empty()) open(type);
+  }
 }
 
 void FakeEnvoy::receive(const Response& response) {
@@ -117,7 +145,21 @@ void FakeEnvoy::answer(const Response& response, const std::string& error) {
   send(std::move(answer));
 }
 
+// All that comes is decoded and checked before any of it is taken.
+bool FakeEnvoy::reject_clusters(const Response& response) {
+  for (const auto& entry : response.resources) {
+    if (!is_out_of_bounds(entry->message())) continue;
+    std::string error = "Proto constraint validation failed (ClusterValidationError.Outlier";
+    if (names_the_invalid) error += "Detection): name: \"" + std::string(entry->name.text()) + "\"";
+    answer(response, error);
+    first_clusters_received_ = true;
+    return true;
+  }
+  return false;
+}
+
 void FakeEnvoy::receive_clusters(const Response& response) {
+  if (reject_clusters(response)) return;
   std::string error;
   std::vector<std::string> taken;
   std::set<std::string> named;
@@ -147,6 +189,8 @@ void FakeEnvoy::receive_clusters(const Response& response) {
     auto& newest = cluster.warming ? cluster.warming : cluster.active;
     if (!error.empty()) newest->version = 0;
   }
+  if (cuts_errors_short && !error.empty())
+    error = "Error adding/updating cluster(s) ...(truncated)";
   answer(response, error);
   first_clusters_received_ = true;
   ask_for_endpoints();
@@ -178,12 +222,19 @@ void FakeEnvoy::receive_endpoints(const Response& response) {
     const std::string name(entry->name.text());
     if (!wanted_endpoints_.contains(name)) continue;
     held(ResourceType::kEndpoints)[name] = {to_resource(*entry), entry->version};
-    if (const auto at = clusters_.find(name); at != clusters_.end()) finish_warming(at->second);
+    const auto at = clusters_.find(name);
+    if (at == clusters_.end() || !at->second.warming) continue;
+    if (!is_checked(*at->second.warming->resource)) finish_warming(at->second);
   }
   answer(response, {});
 }
 
 void FakeEnvoy::receive_rest(const Response& response) {
+  if (response.type == ResourceType::kRoutes) {
+    for (const auto& entry : response.resources) {
+      if (has_bad_pattern(entry->message())) return answer(response, "missing ): (");
+    }
+  }
   auto& all = held(response.type);
   std::set<std::string> named;
   for (const auto& entry : response.resources) {
@@ -199,6 +250,13 @@ void FakeEnvoy::receive_rest(const Response& response) {
 
 void FakeEnvoy::finish_warming(Cluster& cluster) {
   if (cluster.warming) cluster.active = std::exchange(cluster.warming, std::nullopt);
+}
+
+void FakeEnvoy::finish_checks() {
+  for (auto& [name, cluster] : clusters_) {
+    if (held(ResourceType::kEndpoints).contains(name)) finish_warming(cluster);
+  }
+  progress();
 }
 
 void FakeEnvoy::time_out() {

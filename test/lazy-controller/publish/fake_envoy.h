@@ -14,9 +14,10 @@
 namespace lazymesh::publish::xds::test {
 
 /// What an Envoy does with discovery responses, without the Envoy: clusters warm until their
-/// endpoints come, requests for clusters wait while any warms, listeners are asked for once the
-/// first clusters are warm, then routes; good clusters of a refused response are taken; what it
-/// holds survives the stream.
+/// endpoints come and these have been checked, requests for clusters wait while any warms,
+/// listeners are asked for once the first clusters are warm, then routes; good clusters of a
+/// refused response are taken, unless one is invalid: then none is; what it holds survives the
+/// stream.
 class FakeEnvoy {
  public:
   explicit FakeEnvoy(Variant variant) : variant_(variant) {}
@@ -26,11 +27,17 @@ class FakeEnvoy {
   /// What the client has sent.
   std::deque<Request>& outbox() { return outbox_; }
   void receive(const Response& response);
+  /// The first health checks of clusters that have endpoints are done.
+  void finish_checks();
   /// Clusters whose endpoints did not come in time go on without.
   void time_out();
 
   /// Names of clusters that it refuses, unless they are changed.
   std::set<std::string> refuses;
+  /// Its words are cut short before the first name.
+  bool cuts_errors_short = false;
+  /// It says which cluster is invalid.
+  bool names_the_invalid = true;
 
   /// Of what is in force; empty if all is well.
   std::string contradiction() const;
@@ -56,6 +63,7 @@ class FakeEnvoy {
   Request request(ResourceType type);
   void send(Request request);
   void answer(const Response& response, const std::string& error);
+  bool reject_clusters(const Response& response);
   void receive_clusters(const Response& response);
   void receive_endpoints(const Response& response);
   void receive_rest(const Response& response);
@@ -77,7 +85,7 @@ class FakeEnvoy {
   bool first_clusters_received_ = false;
   bool asked_listeners_ = false;
   bool asked_routes_ = false;
-  std::array<bool, 4> asked_on_stream_{};
+  std::vector<ResourceType> order_;  // in which it first asked, and will ask again
   std::size_t received_ = 0;
   std::size_t received_resources_ = 0;
 };
