@@ -214,7 +214,12 @@ def measure(report):
             shares = [100 * each for each in _over(light, full)]
             share = statistics.median(shares)
             report.add(
-                "memory.lazy_over_full_10000", share, share <= 2, shares, lazy_mb=light, full_mb=full
+                "memory.lazy_over_full_10000",
+                share,
+                share <= 2,
+                shares,
+                lazy_mb=light,
+                full_mb=full,
             )
         with report.part("the egress while ten hosts are in use"):
             readings = egress(mesh)
