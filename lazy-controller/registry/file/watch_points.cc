@@ -11,8 +11,8 @@ constexpr int kMaxLinks = 40;  // as Linux's path resolution (path_resolution(7)
 
 }  // namespace
 
-std::map<std::string, std::set<std::string>> watch_points(const std::string& path) {
-  std::map<std::string, std::set<std::string>> points;
+WatchPoints watch_points(const std::string& path) {
+  WatchPoints points;
   std::error_code ignored;
   fs::path at = "/";
   fs::path rest = fs::absolute(path, ignored).relative_path();
@@ -37,12 +37,24 @@ std::map<std::string, std::set<std::string>> watch_points(const std::string& pat
       if (target.is_absolute()) at = "/";
     } else if (fs::is_directory(status) && !rest.empty()) {
       at = next;
+      points[at];
     } else {
       points[at].insert(name);
       break;
     }
   }
   return points;
+}
+
+void watch_until_settled(const std::string& path,
+                         const std::function<void(const WatchPoints& points)>& watch) {
+  auto points = watch_points(path);
+  while (true) {
+    watch(points);
+    auto now = watch_points(path);
+    if (now == points) return;
+    points = std::move(now);
+  }
 }
 
 }  // namespace lazymesh::registry

@@ -1,14 +1,24 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 
 namespace lazymesh::registry {
 
-/// The directories to watch for a file at `path` to be seen changing, each with the names in it
-/// that matter: where the file is, where each symbolic link on the way to it is, and where
-/// something on the way is missing, the last directory that exists.
-std::map<std::string, std::set<std::string>> watch_points(const std::string& path);
+/// Directories, each with the names in it that matter; with none, only whether it stays where it
+/// is.
+using WatchPoints = std::map<std::string, std::set<std::string>>;
+
+/// What to watch for a file at `path` to be seen changing: the names of the file, of each symbolic
+/// link on the way to it and of what is missing on the way, in the directories where they are or
+/// would be; and each directory that is passed, which may be moved away.
+WatchPoints watch_points(const std::string& path);
+
+/// Have the points watched, and those that they have become meanwhile, until they stay the same:
+/// what is made before it is watched is not seen being made.
+void watch_until_settled(const std::string& path,
+                         const std::function<void(const WatchPoints& points)>& watch);
 
 }  // namespace lazymesh::registry

@@ -39,6 +39,8 @@ constexpr std::chrono::milliseconds kDebounce{20};
 constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM |
                                   IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF |
                                   IN_ONLYDIR;
+// Of a directory that is only passed on the way. It may be another point, too.
+constexpr std::uint32_t kMoves = IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
 
 struct Metrics {
   explicit Metrics(prometheus::Registry& registry)
@@ -48,6 +50,7 @@ struct Metrics {
                     .Register(registry)),
         good(reloads.Add({{"result", "ok"}})),
         bad(reloads.Add({{"result", "error"}})),
+        unchanged(reloads.Add({{"result", "unchanged"}})),
         broken(gauge(registry, "lazymesh_registry_broken", "1 while the mesh file cannot be used")),
         namespaces(gauge(registry, "lazymesh_registry_namespaces", "Namespaces in force")),
         services(gauge(registry, "lazymesh_registry_services", "Services in force")),
@@ -71,6 +74,7 @@ struct Metrics {
   prometheus::Family<prometheus::Counter>& reloads;
   prometheus::Counter& good;
   prometheus::Counter& bad;
+  prometheus::Counter& unchanged;
   prometheus::Gauge& broken;
   prometheus::Gauge& namespaces;
   prometheus::Gauge& services;
@@ -194,7 +198,8 @@ class Watch final : public std::enable_shared_from_this<Watch> {
       return;
     }
     loading_ = true;
-    watch_directories();  // before reading, so that no edit is missed
+    // Before reading, so that no edit is missed.
+    watch_until_settled(path_, [this](const auto& points) { watch_directories(points); });
     const auto previous = registry_ ? registry_ : mesh::Registry::empty();
     asio::post(reader_, [weak = weak_from_this(), &context = context_, path = path_,
                          digest = digest_, previous] {
@@ -209,12 +214,12 @@ class Watch final : public std::enable_shared_from_this<Watch> {
   void finish(Reading reading) {
     loading_ = false;
     digest_ = reading.digest;
-    if (!reading.unchanged) {
-      if (reading.registry) {
-        adopt(std::move(*reading.registry));
-      } else {
-        refuse(reading.registry.error());
-      }
+    if (reading.unchanged) {
+      metrics_.unchanged.Increment();
+    } else if (reading.registry) {
+      adopt(std::move(*reading.registry));
+    } else {
+      refuse(reading.registry.error());
     }
     if (!closed_ && std::exchange(load_again_, false)) load();
   }
@@ -239,13 +244,14 @@ class Watch final : public std::enable_shared_from_this<Watch> {
                        : readiness_.block(reason);
   }
 
-  void watch_directories() {
+  void watch_directories(const WatchPoints& points) {
     std::map<int, Directory> now;
-    for (auto& [directory, names] : watch_points(path_)) {
-      const int id = inotify_add_watch(inotify_.native_handle(), directory.c_str(), kEvents);
+    for (const auto& [directory, names] : points) {
+      const int id = inotify_add_watch(inotify_.native_handle(), directory.c_str(),
+                                       names.empty() ? kMoves : kEvents);
       if (id >= 0) {
         now[id].path = directory;
-        now[id].names.merge(names);
+        now[id].names.insert(names.begin(), names.end());
       } else if (errno != ENOENT) {
         spdlog::warn("registry: cannot watch {}: {}; edits of {} may go unseen", directory,
                      std::generic_category().message(errno), path_);

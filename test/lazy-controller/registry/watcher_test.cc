@@ -174,6 +174,21 @@ TEST_F(FileWatcherTest, AReplacedDirectoryIsSeen) {
   EXPECT_TRUE(becomes("next"));
 }
 
+TEST_F(FileWatcherTest, AReplacedDirectoryFurtherUpIsSeen) {
+  const auto release = directory_ / "release";
+  for (const std::string name : {"release", "next", "last"}) {
+    fs::create_directories(directory_ / name / "conf/mesh");
+    test::write_file(directory_ / name / "conf/mesh/mesh.yaml", mesh_of(name));
+  }
+  watch(release / "conf/mesh/mesh.yaml");
+  ASSERT_TRUE(becomes("release"));
+  for (const std::string next : {"next", "last"}) {
+    fs::rename(release, directory_ / ("before-" + next));
+    fs::rename(directory_ / next, release);
+    EXPECT_TRUE(becomes(next));
+  }
+}
+
 TEST_F(FileWatcherTest, ABrokenEditIsShownAndChangesNothing) {
   test::write_file(file_, mesh_of("one"));
   watch(file_);
@@ -237,7 +252,10 @@ TEST_F(FileWatcherTest, TheSameBytesAreNoChange) {
   watch(file_);
   ASSERT_TRUE(becomes("one"));
   test::write_file(file_, mesh_of("one"));
-  context_.run_for(100ms);  // time to see it, if it did count
+  ASSERT_TRUE(until([&] {
+    return metrics().find("lazymesh_registry_reload_total{result=\"unchanged\"} 1") !=
+           std::string::npos;
+  }));
   test::write_file(file_, mesh_of("two"));
   ASSERT_TRUE(becomes("two"));
   EXPECT_EQ(registries_.size(), 2U);
