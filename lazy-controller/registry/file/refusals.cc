@@ -54,9 +54,13 @@ class Place {
   }
   /// At the entry for a key of a map.
   void refuse_entry(std::string_view map, std::string_view key, std::string reason) const {
-    for (const auto& [name, entry] : descend(value_, map).entries()) {
-      if (name.text() == key) problems_.add(entry, std::move(reason));
+    Value at = descend(value_, map);
+    for (const auto& [name, entry] : at.entries()) {
+      if (name.text() != key) continue;
+      at = entry;
+      break;
     }
+    problems_.add(at, std::move(reason));
   }
 
  private:
