@@ -22,11 +22,18 @@ sidecar::Subject subject_of(const Frame& frame) {
   return {*frame.registry, *frame.workload, frame.mode};
 }
 
-// Ours do; a user's cluster may have another way.
-bool discovers_endpoints(const sidecar::Resource& resource) {
+// How a cluster becomes warm: ours by their endpoints; a user's may have another way.
+struct Warming {
+  bool by_endpoints = true;
+  bool by_checks = false;
+};
+Warming warming_of(const mesh::Service& service, const sidecar::Resource& resource) {
   envoy::config::cluster::v3::Cluster cluster;
-  return cluster.ParseFromString(resource.body) &&
-         cluster.type() == envoy::config::cluster::v3::Cluster::EDS;
+  if (service.cluster.empty() || !cluster.ParseFromString(resource.body)) return {};
+  const bool waits =
+      !cluster.has_wait_for_warm_on_init() || cluster.wait_for_warm_on_init().value();
+  return {cluster.type() == envoy::config::cluster::v3::Cluster::EDS,
+          waits && !cluster.health_checks().empty()};
 }
 
 std::vector<mesh::ServicePtr> services_of(const Items& items) {
@@ -92,14 +99,14 @@ std::vector<Catalog::Change> Catalog::set_registry(std::shared_ptr<const mesh::R
   return changes;
 }
 
-EntryPtr Catalog::entry(const sidecar::Resource& resource, bool has_endpoints) {
+EntryPtr Catalog::entry(const sidecar::Resource& resource, bool has_endpoints, bool is_checked) {
   const auto key = absl::HashOf(static_cast<int>(resource.type), resource.version, resource.name);
   auto found = interned_.find(key);
   if (found && found->type == resource.type && found->name.text() == resource.name &&
       found->message() == resource.body) {
     return found;
   }
-  auto made = make_entry(names_, resource, has_endpoints);
+  auto made = make_entry(names_, resource, has_endpoints, is_checked);
   interned_.put(key, made);
   return made;
 }
@@ -110,7 +117,8 @@ ItemPtr Catalog::item(const mesh::ServicePtr& service) {
   ports.reserve(service->ports.size());
   for (const auto& port : service->ports) {
     const auto resource = sidecar::cluster_of(*service, port);
-    auto cluster = entry(*resource, service->cluster.empty() || discovers_endpoints(*resource));
+    const auto warming = warming_of(*service, *resource);
+    auto cluster = entry(*resource, warming.by_endpoints, warming.by_checks);
     auto name = cluster->name;
     ports.push_back({port.number, std::move(name), std::move(cluster),
                      entry(*sidecar::endpoints_of(*service, port))});

@@ -112,7 +112,8 @@ class Catalog {
   EntryPtr no_routes(std::string_view name);
 
  private:
-  EntryPtr entry(const sidecar::Resource& resource, bool has_endpoints = false);
+  EntryPtr entry(const sidecar::Resource& resource, bool has_endpoints = false,
+                 bool is_checked = false);
   std::vector<EntryPtr> base_clusters(const sidecar::Subject& subject);
   Names& names_;
   std::shared_ptr<const mesh::Registry> registry_;

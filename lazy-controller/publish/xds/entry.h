@@ -25,13 +25,16 @@ struct Entry {
   std::size_t state_of_the_world;
   std::size_t body;  ///< where in `wire` the message itself begins
   /// A cluster whose endpoints are discovered, under its own name.
-  bool has_endpoints;
+  bool has_endpoints = false;
+  /// A cluster that is not warm before its endpoints have been checked.
+  bool is_checked = false;
 
   std::string_view message() const { return std::string_view(*wire).substr(body); }
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 
 /// The resource, encoded.
-EntryPtr make_entry(Names& names, const sidecar::Resource& resource, bool has_endpoints = false);
+EntryPtr make_entry(Names& names, const sidecar::Resource& resource, bool has_endpoints = false,
+                    bool is_checked = false);
 
 }  // namespace lazymesh::publish::xds

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,11 @@ namespace lazymesh::publish::xds {
 /// Which variant of the protocol a stream speaks
 /// (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol).
 enum class Variant { kDelta, kStateOfTheWorld };
+
+/// Words of a client, for the log and the status, are kept up to here.
+inline constexpr std::size_t kMaxWords = 1000;
+/// The text up to a length, no character of UTF-8 cut in two.
+std::string_view cut(std::string_view text, std::size_t length);
 
 /// Who a client says it is; only the first request of a stream need say it.
 struct Node {

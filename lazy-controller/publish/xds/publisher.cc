@@ -30,7 +30,7 @@ constexpr std::chrono::milliseconds kTick{100};
 
 // A client's words in one line of the log.
 std::string one_line(std::string_view words) {
-  std::string line(words.substr(0, Stream::kMaxWords));
+  std::string line(cut(words, kMaxWords));
   std::replace_if(
       line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
   return line;
@@ -399,6 +399,9 @@ std::vector<ClientStatus> Wired::clients() const {
       of_type.acks = counts.acks;
       of_type.nacks = counts.nacks;
       of_type.last_nack = counts.last_nack;
+      if (of_type.last_nack.empty() && session->sequencer != nullptr) {
+        of_type.last_nack = session->sequencer->refusal(type);
+      }
     }
     result.push_back(std::move(status));
   }

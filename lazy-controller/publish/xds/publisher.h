@@ -31,7 +31,9 @@ struct ClientStatus {
     std::uint64_t responses = 0;
     std::uint64_t acks = 0;
     std::uint64_t nacks = 0;
-    std::string last_nack;  ///< Envoy's own words, empty if the last answer was an ACK
+    /// Envoy's own words; empty if the last answer was an ACK and nothing is left out because of
+    /// an earlier one.
+    std::string last_nack;
   };
   std::string node_id;
   std::string peer;
@@ -40,7 +42,7 @@ struct ClientStatus {
   mesh::LazyMode mode = mesh::LazyMode::kDisabled;
   WallTime connected;
   std::vector<std::string>
-      pending;  ///< services in scope whose cluster is not warm yet: their routes wait
+      pending;  ///< services in scope whose cluster is not warm yet, or that Envoy refused
   std::map<std::string, PerType> types;  ///< by short name: cds, eds, lds, rds
 };
 

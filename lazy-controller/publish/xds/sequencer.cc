@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include <absl/container/flat_hash_set.h>
@@ -21,6 +22,30 @@ bool contains(const std::vector<EntryPtr>& entries, const Name& name) {
 // Envoy cuts long messages short and says so.
 bool is_cut_short(std::string_view words) {
   return words.find("(truncated)") != std::string_view::npos;
+}
+
+// Envoy checks all that a response says before it takes any of it; what it says of single clusters
+// it found later.
+bool is_about_all(std::string_view words) {
+  return words.find("Proto constraint validation failed") != std::string_view::npos &&
+         words.find("Error adding/updating cluster(s)") == std::string_view::npos;
+}
+
+absl::flat_hash_set<Name> checked_among(const std::vector<EntryPtr>& clusters) {
+  absl::flat_hash_set<Name> names;
+  for (const auto& entry : clusters) {
+    if (entry->is_checked) names.insert(entry->name);
+  }
+  return names;
+}
+
+bool same_clusters(const Item& a, const Item& b) {
+  return std::equal(a.ports().begin(), a.ports().end(), b.ports().begin(), b.ports().end(),
+                    [](const auto& x, const auto& y) { return x.cluster == y.cluster; });
+}
+
+bool same_configuration(const Item& a, const Item& b) {
+  return same_clusters(a, b) && a.service()->routes == b.service()->routes;
 }
 
 bool by_name(const EntryPtr& a, const EntryPtr& b) { return a->name.text() < b->name.text(); }
@@ -47,7 +72,8 @@ Sequencer::Sequencer(Catalog& catalog, Variant variant, std::chrono::nanoseconds
       variant_(variant),
       warming_deadline_(warming_deadline),
       opened_(now),
-      target_(std::move(target)) {
+      target_(std::move(target)),
+      services_(target_.services) {
   const auto nothing = std::make_shared<const Told>();
   for (auto& possible : possible_) possible.push_back({0, nothing});
 }
@@ -68,13 +94,16 @@ Wish Sequencer::find(ResourceType type, const Name& name) const {
   switch (type) {
     case ResourceType::kCluster: {
       if (const auto* entry = base_cluster(name)) return present(*entry);
-      if (const auto* port = target_.services->find_port(text)) return present(port->cluster);
+      if (const auto* port = services_->find_port(text)) return present(port->cluster);
       const auto lingering = lingering_.find(name);
       if (lingering != lingering_.end()) return present(lingering->second.cluster);
       return {unknown_in_force() ? Wish::Kind::kKeep : Wish::Kind::kAbsent};
     }
     case ResourceType::kEndpoints: {
-      if (const auto* port = target_.services->find_port(text)) return present(port->endpoints);
+      // Of a service that is set aside, as they are now.
+      for (const auto& services : {target_.services, services_}) {
+        if (const auto* port = services->find_port(text)) return present(port->endpoints);
+      }
       const auto lingering = lingering_.find(name);
       if (lingering != lingering_.end() && lingering->second.endpoints) {
         return present(lingering->second.endpoints);
@@ -109,7 +138,7 @@ void Sequencer::each(ResourceType type, const std::function<void(const EntryPtr&
   }
   if (type != ResourceType::kCluster) return;
   for (const auto& entry : target_.frame->base) visit(entry);
-  for (const auto& item : target_.services->list()) {
+  for (const auto& item : services_->list()) {
     for (const auto& port : item->ports()) visit(port.cluster);
   }
   for (const auto& [name, lingering] : lingering_) visit(lingering.cluster);
@@ -125,7 +154,8 @@ void Sequencer::each_former(ResourceType type,
   }
   subscription(type)->each_held([&](const Name& name) {
     if (find(type, name).kind != Wish::Kind::kKeep) return;
-    if (const auto found = catalog_.find(name.text())) visit(found->second->cluster);
+    const auto found = catalog_.find(name.text());
+    if (found && !aside_.contains(found->first->host())) visit(found->second->cluster);
   });
 }
 
@@ -141,14 +171,33 @@ bool Sequencer::open(ResourceType type, SteadyTime now) const {
 // --- what happens ---
 
 void Sequencer::retarget(Target target) {
+  if (target.frame == target_.frame && target.services == target_.services) return;
   const auto before = std::exchange(target_, std::move(target));
-  for (const auto& entry : before.frame->base) {
-    changes_.push_back({ResourceType::kCluster, entry->name});
+  for (const auto* frame : {before.frame.get(), target_.frame.get()}) {
+    for (const auto& entry : frame->base) changes_.push_back({ResourceType::kCluster, entry->name});
   }
-  for (const auto& entry : target_.frame->base) {
-    changes_.push_back({ResourceType::kCluster, entry->name});
+  // What was refused is tried again once it is another.
+  absl::erase_if(aside_, [this](const auto& aside) {
+    const auto* item = target_.services->find(aside.first);
+    return item == nullptr || !same_configuration(**item, *aside.second.item);
+  });
+  follow_target();
+}
+
+// The services of the target, but for those that are set aside.
+void Sequencer::follow_target() {
+  auto services = target_.services;
+  if (!aside_.empty()) {
+    std::vector<ItemPtr> list;
+    for (const auto& item : target_.services->list()) {
+      const auto aside = aside_.find(item->host());
+      const auto& instead = aside == aside_.end() ? item : aside->second.instead;
+      if (instead) list.push_back(instead);
+    }
+    services = catalog_.items(std::move(list));
   }
-  changed_services(*before.services, *target_.services);
+  const auto before = std::exchange(services_, std::move(services));
+  if (before != services_) changed_services(*before, *services_);
   update_lingering();
   unsettled_ = true;
 }
@@ -165,13 +214,14 @@ void Sequencer::changed_services(const Items& before, const Items& after) {
   const auto end_a = before.list().end();
   const auto end_b = after.list().end();
   while (a != end_a || b != end_b) {
-    if (a != end_a && b != end_b && *a == *b) {
-      ++a, ++b;
-    } else if (b == end_b || (a != end_a && (*a)->host() <= (*b)->host())) {
-      mark(**a++);
-    } else {
-      mark(**b++);
-    }
+    const bool in_a = a != end_a && (b == end_b || (*a)->host() <= (*b)->host());
+    const bool in_b = b != end_b && (a == end_a || (*b)->host() <= (*a)->host());
+    const bool in_both = in_a && in_b;
+    if (in_both && !same_clusters(**a, **b)) before_.try_emplace((*a)->host(), Before{*a});
+    if (in_a && !(in_both && *a == *b)) mark(**a);
+    if (in_b && !(in_both && *a == *b)) mark(**b);
+    if (in_a) ++a;
+    if (in_b) ++b;
   }
 }
 
@@ -183,8 +233,10 @@ void Sequencer::asked(SteadyTime now, ResourceType type, const Subscription& sub
     front.told = subscription.reconnected() ? nullptr : std::make_shared<const Told>();
     // It did not wait for the clusters that it was just sent.
     for (const auto& response : clusters_in_flight_) {
+      const auto checked = checked_among(response.resources);
       for (const auto& name : response.added) {
-        if (cold_.try_emplace(name, Cold{now, response.nonce}).second) send_endpoints_again(name);
+        const Cold cold{now, response.nonce, checked.contains(name)};
+        if (cold_.try_emplace(name, cold).second) send_endpoints_again(name);
       }
     }
   }
@@ -235,15 +287,22 @@ void Sequencer::sent_clusters(SteadyTime now, const Response& response) {
   const bool first = !std::exchange(clusters_told_, true);
   const bool reconnected = subscription(ResourceType::kCluster)->reconnected();
   const bool gated = !first || reconnected || routes_asked();
+  const auto checked = checked_among(response.resources);
+  const auto cold = [&](const Name& name) {
+    return Cold{now, response.nonce, checked.contains(name)};
+  };
   for (const auto& name : response.added) {
-    if (gated) cold_.insert_or_assign(name, Cold{now, response.nonce});
+    if (gated) cold_.insert_or_assign(name, cold(name));
   }
   for (const auto& name : response.updated) {
-    const auto cold = cold_.find(name);
-    if (cold != cold_.end()) cold->second = Cold{now, response.nonce};
+    if (const auto at = cold_.find(name); at != cold_.end()) at->second = cold(name);
   }
   for (const auto& name : response.removed) cold_.erase(name);
-  clusters_in_flight_.push_back({response.nonce, response.added, response.updated});
+  for (auto& [host, before] : before_) {
+    if (before.nonce == 0) before.nonce = response.nonce;
+  }
+  clusters_in_flight_.push_back(
+      {response.nonce, response.added, response.updated, response.removed, response.resources});
 
   const bool endpoints_asked = subscription(ResourceType::kEndpoints) != nullptr;
   if (endpoints_asked || reconnected) {
@@ -267,6 +326,7 @@ void Sequencer::unchanged(SteadyTime, ResourceType type) {
   if (type == ResourceType::kCluster) {
     clusters_told_ = true;
     unsettled_ = true;
+    absl::erase_if(before_, [](const auto& before) { return before.second.nonce == 0; });
   } else if (routed(type) && !refused_last(type)) {
     possible(type).back().told = told_;
     update_lingering();
@@ -288,7 +348,8 @@ void Sequencer::acked(SteadyTime now, ResourceType type, std::uint64_t nonce) {
     while (!endpoints_in_flight_.empty() && endpoints_in_flight_.front().nonce <= nonce) {
       for (const auto& name : endpoints_in_flight_.front().names) {
         const auto cold = cold_.find(name);
-        if (cold != cold_.end() && !cold->second.refused) warm(now, name, nonce);
+        if (cold == cold_.end() || cold->second.refused || cold->second.is_checked) continue;
+        warm(now, name, nonce);
       }
       endpoints_in_flight_.pop_front();
     }
@@ -298,23 +359,28 @@ void Sequencer::acked(SteadyTime now, ResourceType type, std::uint64_t nonce) {
 void Sequencer::refused(SteadyTime now, ResourceType type, std::uint64_t nonce,
                         std::string_view words) {
   if (routed(type)) {
-    refused_last(type) = true;
-    auto& sets = possible(type);
     // A refused route configuration changed nothing; of refused listeners, some may be in force.
-    if (type == ResourceType::kRoutes && sets.size() > 1) {
-      std::erase_if(sets, [&](const auto& set) { return set.nonce == nonce; });
-    }
-    update_lingering();
+    refused_last(type) = true;
+    if (type == ResourceType::kRoutes) refuse_routes(nonce, words);
   } else if (type == ResourceType::kCluster) {
     // Where only the last response is answered, the answer is for all before it too.
-    ClustersInFlight all{nonce, {}, {}};
+    ClustersInFlight all{nonce, {}, {}, {}, {}};
+    const auto move_all = [](auto& from, auto& into) {
+      std::move(from.begin(), from.end(), std::back_inserter(into));
+    };
     while (!clusters_in_flight_.empty() && clusters_in_flight_.front().nonce <= nonce) {
-      auto& [_, added, updated] = clusters_in_flight_.front();
-      std::move(added.begin(), added.end(), std::back_inserter(all.added));
-      std::move(updated.begin(), updated.end(), std::back_inserter(all.updated));
+      auto& response = clusters_in_flight_.front();
+      move_all(response.added, all.added);
+      move_all(response.updated, all.updated);
+      move_all(response.removed, all.removed);
+      move_all(response.resources, all.resources);
       clusters_in_flight_.pop_front();
     }
-    refuse_clusters(now, all, words);
+    if (is_about_all(words)) {
+      reject_clusters(now, all, words);
+    } else {
+      refuse_clusters(now, all, words);
+    }
   } else {
     std::erase_if(endpoints_in_flight_,
                   [&](const auto& response) { return response.nonce <= nonce; });
@@ -322,6 +388,9 @@ void Sequencer::refused(SteadyTime now, ResourceType type, std::uint64_t nonce,
 }
 
 void Sequencer::accept_clusters(SteadyTime now, const ClustersInFlight& response) {
+  absl::erase_if(before_, [&](const auto& before) {
+    return before.second.nonce != 0 && before.second.nonce <= response.nonce;
+  });
   for (const auto& name : response.added) warm(now, name, response.nonce);
   for (const auto& name : response.updated) warm(now, name, response.nonce);
 }
@@ -330,10 +399,7 @@ void Sequencer::accept_clusters(SteadyTime now, const ClustersInFlight& response
 // known of any until its endpoints are acknowledged.
 void Sequencer::refuse_clusters(SteadyTime now, const ClustersInFlight& response,
                                 std::string_view words) {
-  absl::flat_hash_set<Name> named;
-  for (const auto word : mentioned(words)) {
-    if (auto name = catalog_.names().find(word)) named.insert(std::move(name));
-  }
+  const auto named = names_in(words);
   // Of a refused update, the client has the version before.
   for (const auto& name : response.added) {
     if (named.contains(name)) cold_.try_emplace(name, Cold{now, response.nonce});
@@ -359,6 +425,119 @@ void Sequencer::refuse_clusters(SteadyTime now, const ClustersInFlight& response
       if (!named.contains(name)) warm(now, name, response.nonce);
     }
   }
+}
+
+absl::flat_hash_set<Name> Sequencer::names_in(std::string_view words) const {
+  absl::flat_hash_set<Name> names;
+  for (const auto word : mentioned(words)) {
+    if (auto name = catalog_.names().find(word)) names.insert(std::move(name));
+  }
+  return names;
+}
+
+// Nothing of the response was taken. It is sent again without the services that are to blame: those
+// that the client names, else all whose clusters somebody wrote.
+void Sequencer::reject_clusters(SteadyTime now, const ClustersInFlight& response,
+                                std::string_view words) {
+  const auto named = names_in(words);
+  absl::flat_hash_set<Name> sent(response.added.begin(), response.added.end());
+  sent.insert(response.updated.begin(), response.updated.end());
+  const auto blame = [&](const auto& is_suspect) {
+    bool progress = false;
+    for (const auto& entry : response.resources) {
+      if (!sent.contains(entry->name) || !is_suspect(entry->name)) continue;
+      const std::string host(mesh::parse_cluster_name(entry->name.text()).host);
+      const auto* item = services_->find(host);
+      const auto* port = services_->find_port(entry->name.text());
+      progress |= !aside_.contains(host);  // else it is another by now
+      if (item != nullptr && port != nullptr && port->cluster == entry) {
+        forget_before(host, entry);
+        const auto before = before_.find(host);
+        set_aside(ResourceType::kCluster, *item,
+                  before == before_.end() ? nullptr : before->second.item, words);
+        progress = true;
+      }
+    }
+    return progress;
+  };
+  const bool progress = blame([&](const Name& name) { return named.contains(name); }) ||
+                        blame([&](const Name& name) { return is_users(name); });
+  // No answer to what was sent is evidence of any of them.
+  constexpr auto kNoNonce = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& name : response.added) {
+    cold_.insert_or_assign(name, Cold{now, kNoNonce, false, !progress, !progress});
+  }
+  unsettled_ = true;
+  if (!progress) return;
+  for (const auto* names : {&response.added, &response.updated, &response.removed}) {
+    for (const auto& name : *names) changes_.push_back({ResourceType::kCluster, name, true});
+  }
+  follow_target();
+}
+
+// Whether the user wrote a part of the cluster.
+bool Sequencer::is_users(const Name& name) const {
+  const auto* item = services_->find(mesh::parse_cluster_name(name.text()).host);
+  return item != nullptr && !(*item)->service()->cluster.empty();
+}
+
+// What was there before is no better if it has the same cluster.
+void Sequencer::forget_before(std::string_view host, const EntryPtr& cluster) {
+  absl::erase_if(before_, [&](const auto& before) {
+    if (before.first != host) return false;
+    const auto& ports = before.second.item->ports();
+    return std::any_of(ports.begin(), ports.end(),
+                       [&](const auto& port) { return port.cluster == cluster; });
+  });
+}
+
+// It is left out, or is what it was before, until somebody changes it.
+void Sequencer::set_aside(ResourceType type, const ItemPtr& item, const ItemPtr& instead,
+                          std::string_view words) {
+  auto& aside = aside_[item->host()];
+  if (aside.instead == item) {
+    aside.instead = nullptr;  // no better than the other
+  } else if (aside.item == nullptr) {
+    aside = {item, instead == item ? nullptr : instead, type, std::string(cut(words, kMaxWords))};
+  }
+}
+
+// Envoy does not say which virtual host it refuses: all are to blame that are another than in the
+// last accepted ones and that a user wrote.
+void Sequencer::refuse_routes(std::uint64_t nonce, std::string_view words) {
+  auto& sets = possible(ResourceType::kRoutes);
+  const auto at = std::find_if(std::next(sets.begin()), sets.end(),
+                               [&](const auto& set) { return set.nonce == nonce; });
+  if (at == sets.end()) return;
+  const auto refused = at->told;
+  sets.erase(at);
+  const auto accepted = sets.front().told;
+  std::vector<std::pair<ItemPtr, ItemPtr>> blamed;  // with what is to be there instead
+  for (const auto& item : refused->services->list()) {
+    const auto& routes = item->service()->routes;
+    const auto* now = services_->find(item->host());
+    if (routes.empty()) continue;
+    const auto* before =
+        accepted && accepted->services ? accepted->services->find(item->host()) : nullptr;
+    if (before != nullptr && (*before)->service()->routes == routes) continue;
+    // It was sent before the answer to another came, which this one repeats.
+    if (now == nullptr || (*now)->service()->routes != routes) {
+      blamed.clear();
+      break;
+    }
+    blamed.emplace_back(*now, before == nullptr ? nullptr : *before);
+  }
+  for (const auto& [item, instead] : blamed) {
+    set_aside(ResourceType::kRoutes, item, instead, words);
+  }
+  follow_target();
+}
+
+std::string_view Sequencer::refusal(ResourceType type) const {
+  for (const auto& [_, aside] : aside_) {
+    if (aside.type == type) return aside.words;
+  }
+  return {};
 }
 
 void Sequencer::warm(SteadyTime now, const Name& name, std::uint64_t nonce) {
@@ -408,8 +587,9 @@ bool Sequencer::may_be_routed(const Item& item) const {
   if (!has_clusters(item)) return false;
   const auto& hosts = item.service()->route_hosts;
   return std::all_of(hosts.begin(), hosts.end(), [this](const auto& host) {
-    const auto* other = target_.services->find(host);
-    return other == nullptr || has_clusters(**other);
+    if (target_.services->find(host) == nullptr) return true;
+    const auto* other = services_->find(host);
+    return other != nullptr && has_clusters(**other);
   });
 }
 
@@ -420,8 +600,8 @@ ItemsPtr Sequencer::routable() const {
   const auto& now_told = told_ ? told_->services->list() : kNone;
   auto old = now_told.begin();
   std::vector<ItemPtr> list;
-  list.reserve(target_.services->list().size());
-  for (const auto& item : target_.services->list()) {
+  list.reserve(services_->list().size());
+  for (const auto& item : services_->list()) {
     while (old != now_told.end() && (*old)->host() < item->host()) ++old;
     const bool was_told = old != now_told.end() && (*old)->host() == item->host();
     if (was_told && *old == item) {
@@ -433,7 +613,7 @@ ItemsPtr Sequencer::routable() const {
       list.push_back(*old);
     }
   }
-  if (list == target_.services->list()) return target_.services;
+  if (list == services_->list()) return services_;
   return catalog_.items(std::move(list));
 }
 
@@ -452,7 +632,7 @@ bool Sequencer::has_base() const {
 bool Sequencer::keeps_fallback(SteadyTime now, const ItemsPtr& services) {
   const auto is_lazy = [](const Frame& frame) { return frame.mode == mesh::LazyMode::kEnabled; };
   if (told_ == nullptr || !is_lazy(*told_->frame) || is_lazy(*target_.frame) ||
-      services == target_.services) {
+      services == services_) {
     leaving_since_.reset();
     return false;
   }
@@ -506,9 +686,9 @@ void Sequencer::linger(const Told& told, absl::flat_hash_map<Name, Lingering>& i
     if (!contains(target_.frame->base, entry->name))
       into.try_emplace(entry->name, Lingering{entry, nullptr});
   }
-  if (told.services == target_.services) return;
-  auto kept = target_.services->list().begin();
-  const auto end = target_.services->list().end();
+  if (told.services == services_) return;
+  auto kept = services_->list().begin();
+  const auto end = services_->list().end();
   for (const auto& item : told.services->list()) {
     while (kept != end && (*kept)->host() < item->host()) ++kept;
     const bool same_host = kept != end && (*kept)->host() == item->host();

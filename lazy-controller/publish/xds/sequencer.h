@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "lazy-controller/publish/xds/catalog.h"
 #include "lazy-controller/publish/xds/source.h"
@@ -29,12 +30,15 @@ struct Target {
 /// its
 ///   routes lead to, are *warm*. Evidence of it is the ACK of the response that carried the cluster
 ///   (Envoy holds it back while anything warms) or the ACK of endpoints sent after it (so that one
-///   cluster that does not warm holds up no other's route). Clusters of a new client's first
-///   response need none: Envoy warms them before it asks for listeners.
+///   cluster that does not warm holds up no other's route), unless Envoy checks their health first.
+///   Clusters of a new client's first response need none: Envoy warms them before it asks for
+///   listeners.
 /// - A cluster is withdrawn once no listener and no route that may be in force names it: those
 ///   acknowledged last, those in flight, and after a reconnect whatever the client had, until it
 ///   acknowledged new ones.
 /// - A changed cluster makes Envoy warm it anew, so its endpoints are sent behind it once more.
+/// - A service is set aside if because of it the client refuses all that comes with it: it is what
+///   it was before, or left out, until it is changed.
 ///
 /// Without evidence for the deadline, a cluster is reported as overdue; its own route still waits.
 class Sequencer final : public Source {
@@ -61,7 +65,10 @@ class Sequencer final : public Source {
   std::optional<SteadyTime> deadline() const override;
   void tick(SteadyTime now) override;
 
-  /// Hosts of services whose routes wait for evidence of their clusters.
+  /// Why a service is set aside, in the client's words; empty if none is for this type.
+  std::string_view refusal(ResourceType type) const;
+
+  /// Hosts of services whose routes wait for evidence of their clusters, or that are set aside.
   std::vector<std::string> pending() const;
   /// How long clusters took to warm, since the last call.
   std::vector<std::chrono::nanoseconds> take_warmed();
@@ -80,6 +87,7 @@ class Sequencer final : public Source {
   struct Cold {
     SteadyTime since;
     std::uint64_t nonce = 0;  // of the response with it: no answer to an earlier one is evidence
+    bool is_checked = false;  // nor are its endpoints
     bool refused = false;
     bool overdue = false;
   };
@@ -88,6 +96,19 @@ class Sequencer final : public Source {
     std::uint64_t nonce;
     std::vector<Name> added;
     std::vector<Name> updated;
+    std::vector<Name> removed;
+    std::vector<EntryPtr> resources;
+  };
+  // A service whose clusters changed, as it was, until the client has accepted the new ones.
+  struct Before {
+    ItemPtr item;
+    std::uint64_t nonce = 0;  // of the response with the new ones; 0: not sent yet
+  };
+  struct Aside {
+    ItemPtr item;
+    ItemPtr instead;  // null: it is left out
+    ResourceType type;
+    std::string words;
   };
   struct EndpointsInFlight {
     std::uint64_t nonce;
@@ -131,6 +152,14 @@ class Sequencer final : public Source {
   void sent_clusters(SteadyTime now, const Response& response);
   void accept_clusters(SteadyTime now, const ClustersInFlight& response);
   void refuse_clusters(SteadyTime now, const ClustersInFlight& response, std::string_view words);
+  absl::flat_hash_set<Name> names_in(std::string_view words) const;
+  void reject_clusters(SteadyTime now, const ClustersInFlight& response, std::string_view words);
+  bool is_users(const Name& name) const;
+  void forget_before(std::string_view host, const EntryPtr& cluster);
+  void set_aside(ResourceType type, const ItemPtr& item, const ItemPtr& instead,
+                 std::string_view words);
+  void refuse_routes(std::uint64_t nonce, std::string_view words);
+  void follow_target();
   void warm(SteadyTime now, const Name& name, std::uint64_t nonce);
   void changed_services(const Items& before, const Items& after);
   void settle(SteadyTime now);
@@ -145,6 +174,9 @@ class Sequencer final : public Source {
   std::chrono::nanoseconds warming_deadline_;
   SteadyTime opened_;
   Target target_;
+  ItemsPtr services_;                                // of target_, but for those that are set aside
+  absl::flat_hash_map<std::string, Aside> aside_;    // by host
+  absl::flat_hash_map<std::string, Before> before_;  // by host
   std::array<const Subscription*, 4> subscriptions_{};
 
   bool waited_ = false;         // the deadline since the start has been dealt with

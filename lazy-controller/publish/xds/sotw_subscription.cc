@@ -65,6 +65,11 @@ void SotwSubscription::mark(const Name& name, bool force) {
   if (!asked_ || (!wildcard_ && !slots_.contains(name))) return;
   if (complete()) {
     all_ = true;
+    answer_ |= force;
+    const auto slot = slots_.find(name);
+    if (!force || slot == slots_.end() || slot->second.version == 0) return;
+    release(slot->second, name);
+    claim(name);
   } else {
     marks_.push_back({name, force});
   }

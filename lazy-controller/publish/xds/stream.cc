@@ -54,7 +54,7 @@ Stream::Answer Stream::answered(SteadyTime now, const Request& request, bool ref
   auto& type = of(request.type);
   if (refused) {
     ++type.counts.nacks;
-    type.counts.last_nack = request.error->substr(0, kMaxWords);
+    type.counts.last_nack = cut(*request.error, kMaxWords);
     source_.refused(now, request.type, nonce, *request.error);
     return Answer::kNack;
   }

@@ -18,9 +18,6 @@ namespace lazymesh::publish::xds {
 /// a slow client costs no memory. Pure.
 class Stream {
  public:
-  /// Words of a client, for the log and the status, are kept up to here.
-  static constexpr std::size_t kMaxWords = 1000;
-
   /// What has been said about one type.
   struct Counts {
     std::uint64_t responses = 0;

@@ -56,7 +56,8 @@ class Subscription {
 
   /// kResourceExhausted if the client asks for too many names.
   virtual Result<Heard> on_request(const Request& request) = 0;
-  /// What is wished under the name may have changed; `force`: it is sent even if it did not.
+  /// What is wished under the name may have changed; `force`: it is sent even if it did not, as it
+  /// is not known what the client has of it.
   /// Without effect for names that the client did not subscribe to.
   virtual void mark(const Name& name, bool force) = 0;
   /// The client holds this, in a version that we do not know.

@@ -135,6 +135,13 @@ std::string encode_head(Variant variant, const Response& response) {
 
 }  // namespace
 
+std::string_view cut(std::string_view text, std::size_t length) {
+  if (text.size() <= length) return text;
+  const auto continues = [&] { return (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80; };
+  while (length > 0 && continues()) --length;
+  return text.substr(0, length);
+}
+
 std::vector<Piece> encode(Variant variant, const Response& response) {
   std::vector<Piece> pieces;
   pieces.reserve(1 + response.resources.size());

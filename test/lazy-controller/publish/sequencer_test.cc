@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+
 #include "test/lazy-controller/publish/exchange.h"
 
 namespace lazymesh::publish::xds {
@@ -131,6 +134,123 @@ TEST_P(Sequencing, LazyIsSwitchedOffForGoodAfterTheDeadline) {
   EXPECT_THAT(exchange_.envoy.routes(), HasSubstr("block_all"));
   EXPECT_EQ(exchange_.envoy.routes(), exchange_.expected_routes());
   EXPECT_EQ(exchange_.contradiction(), "");
+}
+
+// Of the service, to be merged into its cluster: `health_checks` too if there is to be any.
+std::string cluster_of_user(unsigned max_ejection_percent, bool checked = false) {
+  envoy::config::cluster::v3::Cluster cluster;
+  cluster.mutable_outlier_detection()->mutable_max_ejection_percent()->set_value(
+      max_ejection_percent);
+  if (checked) cluster.add_health_checks()->mutable_tcp_health_check();
+  return cluster.SerializeAsString();
+}
+
+std::string routes_of_user(const std::string& pattern) {
+  envoy::config::route::v3::RouteConfiguration routes;
+  auto& host = *routes.add_virtual_hosts();
+  host.set_name("user");
+  host.add_domains("*");
+  auto& route = *host.add_routes();
+  route.mutable_match()->mutable_safe_regex()->set_regex(pattern);
+  route.mutable_direct_response()->set_status(204);
+  return routes.SerializeAsString();
+}
+
+TEST_P(Sequencing, AnInvalidClusterTakesNoOtherWithIt) {
+  for (const bool named : {true, false}) {
+    for (const bool reconnects : {false, true}) {
+      Exchange exchange(GetParam());
+      exchange.envoy.names_the_invalid = named;
+      for (const auto* name : {"a", "b", "c"}) exchange.world.service(name);
+      exchange.world.change("b").cluster = cluster_of_user(200);
+      exchange.scope = {"a", "b"};
+      exchange.registry_changed();
+      exchange.run();
+      if (reconnects) {
+        exchange.reconnect(true);
+        exchange.run();
+      }
+      exchange.scope = {"a", "b", "c"};
+      exchange.scope_changed();
+      exchange.run();
+      exchange.wait(2500ms);
+      exchange.run();
+      EXPECT_EQ(exchange.contradiction(), "");
+      EXPECT_THAT(exchange.sequencer().pending(), ElementsAre(World::host("b")));
+      EXPECT_THAT(exchange.sequencer().refusal(kCds), HasSubstr("constraint"));
+      EXPECT_THAT(exchange.envoy.routes(), HasSubstr(World::host("a")));
+      EXPECT_THAT(exchange.envoy.routes(), HasSubstr(World::host("c")));
+
+      exchange.world.change("b").cluster = cluster_of_user(20);
+      exchange.registry_changed();
+      exchange.run();
+      EXPECT_EQ(exchange.contradiction(), "");
+      EXPECT_EQ(exchange.envoy.routes(), exchange.expected_routes());
+      EXPECT_THAT(exchange.sequencer().pending(), IsEmpty());
+      EXPECT_EQ(exchange.sequencer().refusal(kCds), "");
+    }
+  }
+}
+
+TEST_P(Sequencing, AClusterThatBecomesInvalidStaysWhatItWas) {
+  start({"a", "b"});
+  exchange_.world.change("b").cluster = cluster_of_user(200);
+  exchange_.scope = {"a", "b", "c"};
+  exchange_.registry_changed();
+  exchange_.run();
+  EXPECT_EQ(exchange_.contradiction(), "");
+  EXPECT_EQ(exchange_.envoy.clusters(), exchange_.expected_clusters());
+  EXPECT_THAT(exchange_.envoy.routes(), HasSubstr(World::host("b")));
+  EXPECT_THAT(exchange_.envoy.routes(), HasSubstr(World::host("c")));
+  EXPECT_THAT(exchange_.sequencer().pending(), ElementsAre(World::host("b")));
+  // Its endpoints are not held back, nor is it tried again because of them.
+  exchange_.forget_sent();
+  exchange_.world.change("b").endpoints[0].weight = 7;
+  exchange_.registry_changed();
+  exchange_.run();
+  EXPECT_THAT(exchange_.sent(), ElementsAre(kEds));
+}
+
+TEST_P(Sequencing, RefusedRoutesKeepBackNoOthers) {
+  start({"a", "b"});
+  exchange_.world.change("b").routes = routes_of_user("(");
+  exchange_.registry_changed();
+  exchange_.run();
+  widen({"a", "b", "c"});
+  exchange_.run();
+  EXPECT_EQ(exchange_.contradiction(), "");
+  EXPECT_THAT(exchange_.envoy.routes(), HasSubstr(World::host("b")));
+  EXPECT_THAT(exchange_.envoy.routes(), HasSubstr(World::host("c")));
+  EXPECT_THAT(exchange_.sequencer().pending(), ElementsAre(World::host("b")));
+  EXPECT_THAT(exchange_.sequencer().refusal(kRds), HasSubstr("missing )"));
+  exchange_.world.change("b").routes = routes_of_user("()");
+  exchange_.registry_changed();
+  exchange_.run();
+  expect_done();
+}
+
+TEST_P(Sequencing, ANewClientThatRefusesRoutesIsRoutedToTheOthers) {
+  exchange_.world.change("b").routes = routes_of_user("(");
+  exchange_.scope = {"a", "b"};
+  exchange_.registry_changed();
+  exchange_.run();
+  EXPECT_EQ(exchange_.contradiction(), "");
+  EXPECT_THAT(exchange_.envoy.routes(), HasSubstr(World::host("a")));
+  EXPECT_THAT(exchange_.sequencer().pending(), ElementsAre(World::host("b")));
+}
+
+TEST_P(Sequencing, EndpointsAreNoEvidenceOfAClusterThatChecksThem) {
+  start({"a"});
+  exchange_.world.change("b").cluster = cluster_of_user(20, true);
+  exchange_.registry_changed();
+  widen({"a", "b", "c"});
+  exchange_.run();
+  EXPECT_EQ(exchange_.contradiction(), "");
+  EXPECT_THAT(exchange_.envoy.routes(), HasSubstr(World::host("c")));
+  EXPECT_THAT(exchange_.sequencer().pending(), ElementsAre(World::host("b")));
+  exchange_.wait(100ms);
+  exchange_.run();
+  expect_done();
 }
 
 TEST_P(Sequencing, AnUnchangedClientThatReconnectsIsSentNothing) {
