@@ -158,7 +158,7 @@ class Wired final : public Controller {
 
  private:
   void adopt(std::shared_ptr<const mesh::Registry> registry) {
-    learner_.set_registry(registry);
+    learner_.set_registry(clock_.wall(), registry);
     reporters_.set_registry(registry);
     resolver_->registry_changed(registry);
     publisher_->registry_changed(std::move(registry));

@@ -33,8 +33,14 @@ bool is_identity_of(std::string_view spiffe_id, const mesh::Workload& workload) 
 
 }  // namespace
 
-void Learner::set_registry(std::shared_ptr<const mesh::Registry> registry) {
-  registry_ = std::move(registry);
+void Learner::set_registry(WallTime now, std::shared_ptr<const mesh::Registry> registry) {
+  registry_.swap(registry);
+  for (const auto& before : registry->workloads()) {
+    for (const auto& address : before->addresses) {
+      const auto owner = registry_->find_workload(address);
+      if (!owner || owner->id != before->id) lost_[address] = now;
+    }
+  }
   for (const auto& [id, state] : states_) {
     state->scope.reset();
     state->all_lead_somewhere = false;
@@ -115,6 +121,8 @@ std::vector<mesh::DependencyKey> Learner::forget(WallTime now) {
     if (entry.second.last_seen > now - limits_.forget_after) return false;
     return !registry_->find_workload(state.id) || !leads_somewhere(state, entry);
   };
+  absl::erase_if(lost_,
+                 [&](const auto& each) { return each.second <= now - limits_.forget_after; });
   std::erase_if(touched_, [&](const auto& each) { return is_dead(*each.first, *each.second); });
   std::vector<mesh::DependencyKey> forgotten;
   absl::erase_if(states_, [&](const auto& each) {
@@ -144,8 +152,11 @@ void Learner::confirm(const std::vector<mesh::DependencyKey>& keys) {
 tl::expected<WorkloadPtr, Learner::Ignored> Learner::source_of(
     const als::Reporter& reporter, const als::Observation& observation) const {
   const auto& settings = registry_->settings();
-  const auto workload_at = [&](const std::optional<SocketAddress>& address) {
-    return address ? registry_->find_workload(address->ip) : nullptr;
+  const auto workload_at = [&](const std::optional<SocketAddress>& address) -> WorkloadPtr {
+    if (!address) return nullptr;
+    const auto lost = lost_.find(address->ip);
+    if (lost != lost_.end() && observation.start < lost->second) return nullptr;
+    return registry_->find_workload(address->ip);
   };
   const bool bound = settings.trust_bound_addresses && observation.destination &&
                      observation.destination->ip.is_loopback();

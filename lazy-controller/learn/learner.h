@@ -41,8 +41,8 @@ class Learner {
   /// Why an observation taught nothing, for metrics.
   enum class Ignored {
     kReporterNotTrusted,  ///< the stream's peer may not report for this source
-    kUnknownSource,  ///< no workload has the source address, peer and source are not of the same
-                     ///< one, or the certificate is another's
+    kUnknownSource,  ///< no workload has the source address, or had it then; peer and source are
+                     ///< not of the same one; or the certificate is another's
     kUnknownDestination,  ///< outside the registry, or never reached
     kNotVisible,          ///< exportTo
     kNotLearning,         ///< the workload's mode is disabled
@@ -60,8 +60,8 @@ class Learner {
   explicit Learner(Limits limits) : limits_(limits) {}
 
   /// A new registry is in force. Dependencies on what it lacks are kept (they may come back) but
-  /// are in no scope.
-  void set_registry(std::shared_ptr<const mesh::Registry> registry);
+  /// are in no scope. What began before an address lost its workload is not charged to its next.
+  void set_registry(WallTime now, std::shared_ptr<const mesh::Registry> registry);
   /// At start, from the store.
   void restore(std::vector<mesh::Dependency> dependencies);
 
@@ -141,6 +141,7 @@ class Learner {
   std::shared_ptr<const mesh::Registry> registry_ = mesh::Registry::empty();
   absl::flat_hash_map<mesh::WorkloadId, std::unique_ptr<State>> states_;
   std::vector<std::pair<const State*, Records::value_type*>> touched_;
+  absl::flat_hash_map<IpAddress, WallTime> lost_;  // when an address was last taken from a workload
 };
 
 std::string_view to_string(Learner::Ignored ignored);

@@ -46,7 +46,7 @@ TEST(LearnerProperty, OnlyTheSourceOfAnObservationChangesAndOnlyIfItSaysSo) {
     constexpr std::size_t kLimit = 3;
     const auto now = registry();
     Learner learner({.max_dependencies = kLimit});
-    learner.set_registry(now);
+    learner.set_registry(WallTime{}, now);
     const auto steps = *rc::gen::inRange(1, 40);
     for (int i = 0; i < steps; ++i) {
       const auto before = counts(learner);

@@ -21,7 +21,7 @@ class LearnerTest : public testing::Test {
 
   void adopt(mesh::RegistryContent content) {
     registry_ = registry(std::move(content));
-    learner_.set_registry(registry_);
+    learner_.set_registry(kNow, registry_);
   }
   Learner::Outcome observe(const als::Observation& seen, const IpAddress& peer = kEgress) {
     return learner_.observe(kNow, reporter(peer), seen);
@@ -105,7 +105,7 @@ TEST_F(Learning, AnObservedNamespaceLearnsAndADisabledOneDoesNot) {
 
 TEST_F(Learning, StopsAtTheLimitOfAWorkloadAndOfThatOneOnly) {
   Learner learner({.max_dependencies = 2});
-  learner.set_registry(registry_);
+  learner.set_registry(kNow, registry_);
   const auto observe = [&](const als::Observation& seen) {
     return learner.observe(kNow, reporter(), seen);
   };
@@ -121,7 +121,7 @@ TEST_F(Learning, StopsAtTheLimitOfAWorkloadAndOfThatOneOnly) {
 // As preview environments come and go.
 TEST_F(Learning, AtTheLimitTheOldestThatLeadsNowhereMakesRoom) {
   Learner learner({.max_dependencies = 3});
-  learner.set_registry(registry_);
+  learner.set_registry(kNow, registry_);
   const auto observe = [&](int second, const als::Observation& seen) {
     return learner.observe(kNow + std::chrono::seconds(second), reporter(), seen);
   };
@@ -133,7 +133,7 @@ TEST_F(Learning, AtTheLimitTheOldestThatLeadsNowhereMakesRoom) {
 
   auto changed = content();
   changed.services.erase(changed.services.begin());  // details
-  learner.set_registry(registry(std::move(changed)));
+  learner.set_registry(kNow, registry(std::move(changed)));
   const auto displaced = [](const Learner::Outcome& outcome) {
     const auto& learned = std::get<Learner::Learned>(outcome);
     return learned.displaced ? std::optional(learned.displaced->port) : std::nullopt;
@@ -186,6 +186,25 @@ TEST_F(Sources, AnAddressOfNoWorkloadIsUnknown) {
   silent = request("10.1.0.1", "details");
   silent.source.reset();
   EXPECT_EQ(ignored(silent), "unknown_source");
+}
+
+// As the end of a long connection, or what was held back while the controller was away.
+TEST_F(Sources, WhatBeganBeforeTheAddressChangedHandsIsNotTheNextOnes) {
+  auto late = request("10.1.0.1", "details");
+  late.start = kNow - std::chrono::seconds(1);
+  EXPECT_TRUE(learned(late));
+  auto moved = content();
+  moved.workloads.erase(moved.workloads.begin());  // web
+  adopt(moved);
+  moved.workloads.push_back(
+      std::make_shared<mesh::Workload>(workload("shop", "next", {"10.1.0.1"})));
+  registry_ = registry(moved);
+  learner_.set_registry(kNow + std::chrono::seconds(5), registry_);
+  EXPECT_EQ(ignored(late), "unknown_source");
+  EXPECT_EQ(ignored(late, ip("10.1.0.1")), "reporter_not_trusted");
+  late.start = kNow;
+  EXPECT_TRUE(learned(late));
+  EXPECT_EQ(learner_.graph()[0].key.source, (mesh::WorkloadId{"shop", "next"}));
 }
 
 TEST_F(Sources, OnlyTheEgressReportsForOthers) {
@@ -400,7 +419,7 @@ TEST_F(Scopes, AreRestored) {
   mesh::Dependency of_a_workload_that_is_gone = mine;
   of_a_workload_that_is_gone.key.source = {"gone", "gone"};
   restarted.restore({mine, of_a_workload_that_is_gone});
-  restarted.set_registry(registry_);
+  restarted.set_registry(kNow, registry_);
   EXPECT_THAT(hosts(restarted.scope_of(*registry_->find_workload(web()))),
               ElementsAre("ratings", "reviews", "stars"));
   EXPECT_TRUE(std::holds_alternative<Learner::Known>(
