@@ -273,8 +273,17 @@ Awaitable<bool> Exchange::forward() {
       continue;
     }
     if (explain(outcome)) co_return co_await send_reply();
+    if (ends_with_connection()) down_.stream->reset_on_close();
     co_return false;
   }
+}
+
+/// Whether the client takes the end of the connection for the end of the response, so that one that
+/// broke off would look complete to it.
+bool Exchange::ends_with_connection() const {
+  return final_head_ && !upgraded_ && request_.minor == 0 &&
+         (response_.body == http1::BodyKind::kChunked ||
+          response_.body == http1::BodyKind::kUntilClose);
 }
 
 /// True if there is something to reply; else it is too late for that.

@@ -64,6 +64,7 @@ class Exchange {
   bool refuse(const Error& error, const char* what);
   bool refuse_and_close(unsigned status, std::string reason, const char* flag);
   bool explain(Outcome outcome);
+  bool ends_with_connection() const;
   void write_reply();
   Awaitable<bool> send_reply();
 

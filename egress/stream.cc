@@ -201,6 +201,11 @@ void Stream::shutdown_send() {
   socket_.shutdown(Socket::shutdown_send, ignored);
 }
 
+void Stream::reset_on_close() {
+  const linger at_once{1, 0};
+  (void)::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 void Stream::close() {
   listener_ = nullptr;
   boost::system::error_code ignored;

@@ -68,6 +68,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void give_up_after(std::chrono::milliseconds unacknowledged);
 
   void shutdown_send();
+  /// close() will tell the peer that something went wrong, not that all is said.
+  void reset_on_close();
   void close();
   bool is_open() const { return socket_.is_open(); }
 

@@ -696,6 +696,18 @@ TEST_F(EgressHttp, AResponseThatBreaksOffIsNotMadeWhole) {
   EXPECT_EQ(logged().response_flag, "UC");
 }
 
+TEST_F(EgressHttp, AResponseThatBreaksOffDoesNotLookWholeToHttp10) {
+  const Upstream upstream([](Peer& peer) {
+    peer.read_until("\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  });
+  serve("a", upstream);
+  start();
+  Peer peer = connect();
+  peer.send("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(peer.was_reset());
+}
+
 TEST_F(EgressHttp, AmbiguousRequestsAreRefusedAndTheConnectionClosed) {
   const Upstream upstream(http_server(echo));
   serve("a", upstream);

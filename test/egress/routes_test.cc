@@ -302,23 +302,35 @@ TEST_F(EgressRoutes, ARequestThatCannotBeRepeatedMeetsNoDeadConnection) {
 
 TEST_F(EgressRoutes, AConnectionAcceptedAsTheDrainBeginsIsServed) {
   config_.drain = std::chrono::seconds(8);
-  Gate gate;
+  Gate first_gate;
+  Gate second_gate;
   route(upstream_, [&](const RequestView& request) {
-    if (request.path == "/gate") gate.wait();
+    if (request.path == "/first") first_gate.wait();
+    if (request.path == "/second") second_gate.wait();
     RouteDecision decision;
     decision.status = 200;
     return decision;
   });
-  Peer blocking = connect();
-  blocking.send(request("a", "/gate"));
-  gate.await_loop();
-  Peer late = connect();
-  late.send(request("a"));
+  Peer first = connect();
+  Peer second = connect();
+  second.send(request("a"));
+  EXPECT_EQ(second.read_response().status, 200U);
+  first.send(request("a", "/first"));
+  first_gate.await_loop();
+  // The loop finds the second request and two connections at once, and while it is at the former
+  // it is told to drain: then the second connection is accepted and not yet handed over.
+  second.send(request("a", "/second"));
+  std::vector<Peer> late;
+  for (int i = 0; i < 2; ++i) {
+    late.push_back(connect());
+    late.back().send(request("a"));
+  }
+  first_gate.open();
+  second_gate.await_loop();
   egress_->stop();
   EXPECT_TRUE(eventually([&] { return !readiness_.ready(); }));
-  gate.open();
-  EXPECT_EQ(late.read_response().status, 200U);
-  EXPECT_EQ(blocking.read_response().status, 200U);
+  second_gate.open();
+  for (auto& peer : late) EXPECT_EQ(peer.read_response().status, 200U);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -153,6 +154,13 @@ bool Peer::closed() {
   pollfd poll{socket_, POLLIN, 0};
   if (!buffer_.empty() || ::poll(&poll, 1, kPatienceSeconds * 1000) != 1) return false;
   return !more();
+}
+
+bool Peer::was_reset() {
+  do {
+    errno = 0;
+  } while (more());
+  return errno == ECONNRESET;
 }
 
 std::string Peer::read_body(const std::string& head, bool response, bool& until_close) {

@@ -45,6 +45,8 @@ class Peer {
   std::string read_for(std::chrono::milliseconds time);
   /// Whether the other side has closed, waiting for it.
   bool closed();
+  /// Whether the other side has reset the connection, waiting for its end.
+  bool was_reset();
   /// One whole response to a request of this method.
   HttpResponse read_response(std::string_view method = "GET");
   /// The body of a message with this head, and of a response until it is closed.
