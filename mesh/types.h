@@ -90,7 +90,8 @@ struct Service {
   /// second.
   std::string routes;
   /// envoy.config.cluster.v3.Cluster, serialized, as the user wrote it; empty where there is none.
-  /// Its fields are merged over those Lazymesh would send for each port of the service.
+  /// Its fields are merged over those Lazymesh would send for each port of the service; its load
+  /// balancing policy is always meant.
   std::string cluster;
   /// Hosts of the services that `routes` sends requests to (from clusters named
   /// `outbound|port|subset|host`), sorted, without its own. Wherever this service is in scope, they

@@ -42,7 +42,11 @@ Cluster plain_cluster(const std::string& name, const mesh::Port& port) {
 // theirs as a whole where they make one.
 void merge_http_options(mesh::Protocol protocol, const Cluster& user, Cluster& cluster) {
   const auto found = user.typed_extension_protocol_options().find(kHttpOptions);
-  if (found == user.typed_extension_protocol_options().end() || !mesh::is_http(protocol)) return;
+  if (found == user.typed_extension_protocol_options().end()) return;
+  if (!mesh::is_http(protocol)) {
+    cluster.mutable_typed_extension_protocol_options()->erase(kHttpOptions);
+    return;
+  }
   HttpProtocolOptions theirs;
   if (!found->second.UnpackTo(&theirs)) return;
   auto options = http_options(protocol);
@@ -59,6 +63,10 @@ void merge_user_cluster(const mesh::Port& port, Cluster user, Cluster& cluster) 
   user.clear_name();
   // Envoy takes the first of several thresholds of one priority, so theirs must stand alone.
   if (user.has_circuit_breakers()) cluster.clear_circuit_breakers();
+  // Seconds and nanoseconds would be merged one by one.
+  if (user.has_connect_timeout()) cluster.clear_connect_timeout();
+  // An enum's first value is not merged.
+  cluster.set_lb_policy(user.lb_policy());
   const bool own_discovery =
       user.cluster_discovery_type_case() != Cluster::CLUSTER_DISCOVERY_TYPE_NOT_SET &&
       !(user.has_type() && user.type() == Cluster::EDS);

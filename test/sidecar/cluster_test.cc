@@ -73,15 +73,16 @@ TEST(Cluster, TheUsersFieldsWinButForTheNameAndTheEndpoints) {
   user.set_name("mine");
   user.set_type(Cluster::EDS);
   user.mutable_eds_cluster_config()->set_service_name("elsewhere");
-  user.mutable_connect_timeout()->set_seconds(1);
-  user.set_lb_policy(Cluster::RING_HASH);
+  user.mutable_connect_timeout()->set_nanos(500'000'000);
+  user.set_lb_policy(Cluster::ROUND_ROBIN);
   user.mutable_circuit_breakers()->add_thresholds()->mutable_max_requests()->set_value(7);
   reviews.cluster = user.SerializeAsString();
   const auto cluster = cluster_of(reviews);
   EXPECT_EQ(cluster.name(), "outbound|9080||reviews.shop.svc.cluster.local");
   EXPECT_EQ(cluster.eds_cluster_config().service_name(), cluster.name());
-  EXPECT_EQ(cluster.connect_timeout().seconds(), 1);
-  EXPECT_EQ(cluster.lb_policy(), Cluster::RING_HASH);
+  EXPECT_EQ(cluster.connect_timeout().seconds(), 0);
+  EXPECT_EQ(cluster.connect_timeout().nanos(), 500'000'000);
+  EXPECT_EQ(cluster.lb_policy(), Cluster::ROUND_ROBIN);
   // Envoy would take the first of two, which would be ours.
   ASSERT_EQ(cluster.circuit_breakers().thresholds_size(), 1);
   EXPECT_EQ(cluster.circuit_breakers().thresholds(0).max_requests().value(), 7);
@@ -103,6 +104,14 @@ TEST(Cluster, TheUsersHttpOptionsJoinOurs) {
   reviews.cluster = user.SerializeAsString();
   options = http_options(cluster_of(reviews));
   EXPECT_TRUE(options.explicit_http_config().has_http2_protocol_options());
+}
+
+TEST(Cluster, TheUsersHttpOptionsAreNotForItsTcpPorts) {
+  auto reviews = service("reviews", {{9080, Protocol::kTcp, "tcp"}});
+  Cluster user;
+  (*user.mutable_typed_extension_protocol_options())[kHttpOptions].PackFrom(HttpProtocolOptions());
+  reviews.cluster = user.SerializeAsString();
+  EXPECT_EQ(cluster_of(reviews).typed_extension_protocol_options_size(), 0);
 }
 
 TEST(Cluster, TheUsersDiscoveryReplacesOurs) {

@@ -182,11 +182,6 @@ void check_cluster(const Value& value, const Cluster& cluster, Problems& problem
   }
   const bool by_dns =
       cluster.type() == Cluster::STRICT_DNS || cluster.type() == Cluster::LOGICAL_DNS;
-  // An enum's first value and none are the same bytes, and with none the policy is LEAST_REQUEST.
-  const Value policy = descend(value, "lb_policy");
-  if (policy.is_scalar() && cluster.lb_policy() == Cluster::ROUND_ROBIN) {
-    problems.add(policy, "ROUND_ROBIN is not supported; leave it out for LEAST_REQUEST");
-  }
   if (cluster.has_load_assignment() && !by_dns) {
     refuse("load_assignment", "needs type STRICT_DNS or LOGICAL_DNS; addresses go under endpoints");
   }
@@ -245,6 +240,8 @@ std::string read_cluster(const Value& value, Problems& problems) {
   if (!parse(value, problems, cluster)) return {};
   check_cluster(value, cluster, problems);
   check_constraints(completed(cluster), value, problems);
+  // Said where it was left out: the bytes of an enum's first value are those of none.
+  if (!descend(value, "lb_policy").is_scalar()) cluster.set_lb_policy(Cluster::LEAST_REQUEST);
   auto bytes = sidecar::serialize(cluster);
   bytes.shrink_to_fit();
   return bytes;

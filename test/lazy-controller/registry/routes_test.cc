@@ -147,6 +147,17 @@ TEST(ClusterText, IsKeptAsEnvoysOwn) {
   EXPECT_EQ(cluster.typed_extension_protocol_options_size(), 1);
 }
 
+TEST(ClusterText, SaysItsLoadBalancingPolicyInAnyCase) {
+  const auto policy = [](const char* text) {
+    Cluster cluster;
+    cluster.ParseFromString(reviews(text)->cluster);
+    return cluster.lb_policy();
+  };
+  EXPECT_EQ(policy("\n  cluster: {lb_policy: ROUND_ROBIN}"), Cluster::ROUND_ROBIN);
+  EXPECT_EQ(policy("\n  cluster: {lbPolicy: ROUND_ROBIN}"), Cluster::ROUND_ROBIN);
+  EXPECT_EQ(policy("\n  cluster: {connect_timeout: 1s}"), Cluster::LEAST_REQUEST);
+}
+
 TEST(ClusterText, MayFindItsEndpointsByDns) {
   const auto service = reviews(R"(
   cluster: {type: STRICT_DNS, load_assignment: {endpoints: [{lb_endpoints: [
@@ -264,9 +275,6 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"EndpointsInTheCluster", "  cluster: {load_assignment: {cluster_name: x}}",
              "5:30: services[1].cluster.load_assignment: needs type STRICT_DNS or LOGICAL_DNS; "
              "addresses go under endpoints"},
-        Case{"RoundRobin", "  cluster: {lb_policy: ROUND_ROBIN}",
-             "5:24: services[1].cluster.lb_policy: ROUND_ROBIN is not supported; leave it out for "
-             "LEAST_REQUEST"},
         Case{"StaticCluster", "  cluster: {type: STATIC}",
              "5:19: services[1].cluster.type: leave it out and write addresses under endpoints"},
         Case{"DnsWithoutNames", "  cluster: {type: STRICT_DNS}",
