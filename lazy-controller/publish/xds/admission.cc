@@ -59,4 +59,25 @@ Result<IpAddress> parse_peer(std::string_view peer) {
               Origin::kDownstream);
 }
 
+Result<void> Places::take(const IpAddress& peer) {
+  const auto refuse = [](std::size_t limit, const std::string& of_whom) {
+    return fail(Code::kResourceExhausted, "the controller serves no more than " +
+                                              std::to_string(limit) + " streams" + of_whom);
+  };
+  if (taken_ >= in_all_) return refuse(in_all_, "");
+  if (!peer.is_loopback()) {
+    auto& taken = taken_by_[peer];
+    if (taken >= of_one_) return refuse(of_one_, " of " + peer.to_string());
+    ++taken;
+  }
+  ++taken_;
+  return {};
+}
+
+void Places::give_back(const IpAddress& peer) {
+  --taken_;
+  const auto found = taken_by_.find(peer);
+  if (found != taken_by_.end() && --found->second == 0) taken_by_.erase(found);
+}
+
 }  // namespace lazymesh::publish::xds

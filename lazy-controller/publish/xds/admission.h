@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
+
+#include <absl/container/flat_hash_map.h>
 
 #include "base/ip.h"
 #include "lazy-controller/publish/xds/messages.h"
@@ -18,5 +21,23 @@ Result<mesh::WorkloadPtr> admit(const mesh::Registry& registry, const Node& node
 /// The address of a gRPC peer as ServerContext::peer() gives it: "ipv4:10.0.0.1:80",
 /// "ipv6:%5B::1%5D:80", "unix:…" (which counts as loopback).
 Result<IpAddress> parse_peer(std::string_view peer);
+
+/// How many streams there may be, in all and of one address, so that nobody takes the places of all
+/// others. Loopback, where many sidecars may be, has no limit of its own. One thread.
+class Places {
+ public:
+  Places(std::size_t in_all, std::size_t of_one) : in_all_(in_all), of_one_(of_one) {}
+
+  /// kResourceExhausted if there is none left.
+  Result<void> take(const IpAddress& peer);
+  /// Of a place that was taken.
+  void give_back(const IpAddress& peer);
+
+ private:
+  std::size_t in_all_;
+  std::size_t of_one_;
+  std::size_t taken_ = 0;
+  absl::flat_hash_map<IpAddress, std::size_t> taken_by_;
+};
 
 }  // namespace lazymesh::publish::xds

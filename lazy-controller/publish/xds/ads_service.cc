@@ -1,7 +1,7 @@
 #include "lazy-controller/publish/xds/ads_service.h"
 
+#include <map>
 #include <mutex>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -11,6 +11,7 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/slice.h>
 
+#include "lazy-controller/publish/xds/admission.h"
 #include "lazy-controller/publish/xds/wire.h"
 
 namespace lazymesh::publish::xds {
@@ -68,25 +69,27 @@ class Reactor;
 // What reactors and the service share, and what outlives the service.
 class Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(boost::asio::io_context& control, Events& events, std::size_t max_streams)
-      : control_(control), events_(&events), max_streams_(max_streams) {}
+  Core(boost::asio::io_context& control, Events& events, Places places)
+      : control_(control), events_(&events), places_(std::move(places)) {}
 
   // Any thread: an error if the stream may not be.
-  Result<void> add(const std::shared_ptr<Reactor>& reactor) {
+  Result<void> add(const std::shared_ptr<Reactor>& reactor, const std::string& peer) {
+    const auto address = parse_peer(peer);
+    if (!address) return tl::unexpected(address.error());
     const std::lock_guard lock(mutex_);
     if (closed_) return fail(Code::kUnavailable, "the controller is shutting down");
-    if (reactors_.size() >= max_streams_) {
-      return fail(Code::kResourceExhausted, "the controller serves no more than " +
-                                                std::to_string(max_streams_) + " streams");
-    }
-    reactors_.insert(reactor);
-    return {};
+    auto taken = places_.take(*address);
+    if (taken) reactors_.emplace(reactor, *address);
+    return taken;
   }
 
   // Any thread.
   void remove(const std::shared_ptr<Reactor>& reactor) {
     const std::lock_guard lock(mutex_);
-    reactors_.erase(reactor);
+    const auto found = reactors_.find(reactor);
+    if (found == reactors_.end()) return;
+    places_.give_back(found->second);
+    reactors_.erase(found);
   }
 
   // Any thread: tell the control thread, unless nobody listens any more.
@@ -100,7 +103,7 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   // Control thread: whom to end.
-  std::set<std::shared_ptr<Reactor>> close() {
+  std::map<std::shared_ptr<Reactor>, IpAddress> close() {
     events_ = nullptr;
     const std::lock_guard lock(mutex_);
     closed_ = true;
@@ -110,10 +113,10 @@ class Core : public std::enable_shared_from_this<Core> {
  private:
   boost::asio::io_context& control_;  // not touched once closed
   Events* events_;                    // control thread; null once closed
-  const std::size_t max_streams_;
   std::mutex mutex_;
+  Places places_;
   bool closed_ = false;
-  std::set<std::shared_ptr<Reactor>> reactors_;
+  std::map<std::shared_ptr<Reactor>, IpAddress> reactors_;
 };
 
 // Keeps itself alive until gRPC is done with it. Only the control thread starts operations, but for
@@ -127,7 +130,7 @@ class Reactor final : public grpc::ServerGenericBidiReactor,
 
   void start() {
     self_ = shared_from_this();
-    if (auto added = core_->add(self_); !added) {
+    if (auto added = core_->add(self_, peer_); !added) {
       Finish(to_status(added.error()));
       return;
     }
@@ -229,15 +232,15 @@ class Refusal final : public grpc::ServerGenericBidiReactor {
 
 class Service final : public AdsService, public grpc::CallbackGenericService {
  public:
-  Service(boost::asio::io_context& control, Events& events, std::size_t max_streams)
-      : core_(std::make_shared<Core>(control, events, max_streams)) {}
+  Service(boost::asio::io_context& control, Events& events, Places places)
+      : core_(std::make_shared<Core>(control, events, std::move(places))) {}
   ~Service() override { close(); }
 
   grpc::CallbackGenericService& service() override { return *this; }
 
   void close() override {
     const Error bye{Code::kUnavailable, "the controller is shutting down"};
-    for (const auto& reactor : core_->close()) reactor->abort(bye);
+    for (const auto& [reactor, _] : core_->close()) reactor->abort(bye);
   }
 
  private:
@@ -258,8 +261,9 @@ class Service final : public AdsService, public grpc::CallbackGenericService {
 }  // namespace
 
 std::unique_ptr<AdsService> AdsService::make(boost::asio::io_context& control, Events& events,
-                                             std::size_t max_streams) {
-  return std::make_unique<Service>(control, events, max_streams);
+                                             std::size_t max_streams,
+                                             std::size_t max_streams_of_one) {
+  return std::make_unique<Service>(control, events, Places(max_streams, max_streams_of_one));
 }
 
 }  // namespace lazymesh::publish::xds

@@ -49,9 +49,10 @@ class Events {
 /// threads parse requests and post to the control thread; they own nothing.
 class AdsService {
  public:
-  /// `events` is told nothing after close(). Above `max_streams`, streams are refused.
+  /// `events` is told nothing after close(). Above `max_streams`, or `max_streams_of_one` of one
+  /// address, streams are refused.
   static std::unique_ptr<AdsService> make(boost::asio::io_context& control, Events& events,
-                                          std::size_t max_streams);
+                                          std::size_t max_streams, std::size_t max_streams_of_one);
   virtual ~AdsService() = default;
 
   /// Must outlive the gRPC server.

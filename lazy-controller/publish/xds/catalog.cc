@@ -36,11 +36,25 @@ Warming warming_of(const mesh::Service& service, const sidecar::Resource& resour
           waits && !cluster.health_checks().empty()};
 }
 
-std::vector<mesh::ServicePtr> services_of(const Items& items) {
+std::vector<mesh::ServicePtr> services_of(const std::vector<ItemPtr>& items) {
   std::vector<mesh::ServicePtr> services;
-  services.reserve(items.list().size());
-  for (const auto& item : items.list()) services.push_back(item->service());
+  services.reserve(items.size());
+  for (const auto& item : items) services.push_back(item->service());
   return services;
+}
+
+bool has_listeners(const mesh::Service& service) {
+  return std::any_of(service.ports.begin(), service.ports.end(),
+                     [](const auto& port) { return !mesh::is_http(port.protocol); });
+}
+
+// A bound sidecar listens on the ports of all services, known to it or not.
+bool changes_frames(const mesh::Registry& registry, const std::vector<Catalog::Change>& changes) {
+  return registry.settings().shape == mesh::SidecarShape::kBound &&
+         std::any_of(changes.begin(), changes.end(), [](const auto& change) {
+           return !change.before || !change.after || change.before->ports != change.after->ports ||
+                  change.before->export_to != change.after->export_to;
+         });
 }
 
 }  // namespace
@@ -69,7 +83,17 @@ bool Items::contains(const ItemPtr& item) const {
   return found != nullptr && *found == item;
 }
 
-Catalog::Catalog(Names& names) : names_(names), registry_(mesh::Registry::empty()) {}
+const std::vector<ItemPtr>& Items::with_listeners() const {
+  if (!with_listeners_) {
+    with_listeners_.emplace();
+    std::copy_if(list_.begin(), list_.end(), std::back_inserter(*with_listeners_),
+                 [](const auto& item) { return has_listeners(*item->service()); });
+  }
+  return *with_listeners_;
+}
+
+Catalog::Catalog(Names& names)
+    : names_(names), registry_(mesh::Registry::empty()), frame_registry_(registry_) {}
 
 std::vector<Catalog::Change> Catalog::set_registry(std::shared_ptr<const mesh::Registry> registry) {
   const auto before = std::exchange(registry_, std::move(registry));
@@ -95,6 +119,9 @@ std::vector<Catalog::Change> Catalog::set_registry(std::shared_ptr<const mesh::R
       if (*a != *b) changes.push_back({*a, *b});
       ++a, ++b;
     }
+  }
+  if (before->settings() != registry_->settings() || changes_frames(*registry_, changes)) {
+    frame_registry_ = registry_;
   }
   return changes;
 }
@@ -157,10 +184,20 @@ ItemsPtr Catalog::visible_from(const std::string& from_namespace) {
 }
 
 FramePtr Catalog::frame(mesh::WorkloadPtr workload) {
-  Frame frame{registry_, std::move(workload), {}, {}};
-  frame.mode = registry_->lazy_mode(*frame.workload);
+  const auto mode = registry_->lazy_mode(*workload);
+  const auto found = frames_.find(workload->id);
+  if (found && found->registry == frame_registry_ && found->mode == mode &&
+      (found->workload == workload || *found->workload == *workload)) {
+    return found;
+  }
+  Frame frame;
+  frame.registry = frame_registry_;
+  frame.workload = std::move(workload);
+  frame.mode = mode;
   frame.base = base_clusters(subject_of(frame));
-  return std::make_shared<const Frame>(std::move(frame));
+  auto made = std::make_shared<const Frame>(std::move(frame));
+  frames_.put(made->workload->id, made);
+  return made;
 }
 
 std::vector<EntryPtr> Catalog::base_of_any_mode(const Frame& frame) {
@@ -177,11 +214,14 @@ std::vector<EntryPtr> Catalog::base_clusters(const sidecar::Subject& subject) {
 }
 
 std::vector<EntryPtr> Catalog::listeners(const Frame& frame, const Items& items) {
-  std::vector<EntryPtr> entries;
-  for (const auto& listener : sidecar::listeners(subject_of(frame), services_of(items))) {
-    entries.push_back(entry(*listener));
+  const auto& services = items.with_listeners();
+  if (!frame.listeners_.empty() && frame.listened_ == services) return frame.listeners_;
+  frame.listeners_.clear();
+  for (const auto& listener : sidecar::listeners(subject_of(frame), services_of(services))) {
+    frame.listeners_.push_back(entry(*listener));
   }
-  return entries;
+  frame.listened_ = services;
+  return frame.listeners_;
 }
 
 EntryPtr Catalog::routes(const Frame& frame, const Items& items) {

@@ -55,22 +55,33 @@ class Items {
   /// By cluster name; null if there is none.
   const Item::Port* find_port(std::string_view cluster_name) const;
   bool contains(const ItemPtr& item) const;
+  /// Those that listeners are made of: with a port that is not HTTP.
+  const std::vector<ItemPtr>& with_listeners() const;
 
  private:
   friend class Catalog;
   std::vector<ItemPtr> list_;
+  mutable std::optional<std::vector<ItemPtr>> with_listeners_;  // made when first asked for
   // The route configurations made of this set that somebody still needs, by what else they depend
   // on.
   mutable WeakMap<std::uint64_t, Entry> routes_;
 };
 using ItemsPtr = std::shared_ptr<const Items>;
 
-/// What a sidecar is told depends on, besides the services: who it is and what holds for all.
+/// What a sidecar is told depends on, besides the services: who it is and what holds for all. The
+/// same is the same pointer.
 struct Frame {
+  /// Not always the newest: the first of those for which it is the same.
   std::shared_ptr<const mesh::Registry> registry;
   mesh::WorkloadPtr workload;
   mesh::LazyMode mode;
   std::vector<EntryPtr> base;  ///< clusters of no service
+
+ private:
+  friend class Catalog;
+  // The listeners last made, and the services that they depend on.
+  mutable std::vector<ItemPtr> listened_;
+  mutable std::vector<EntryPtr> listeners_;
 };
 using FramePtr = std::shared_ptr<const Frame>;
 
@@ -117,6 +128,8 @@ class Catalog {
   std::vector<EntryPtr> base_clusters(const sidecar::Subject& subject);
   Names& names_;
   std::shared_ptr<const mesh::Registry> registry_;
+  std::shared_ptr<const mesh::Registry> frame_registry_;  // of all frames made now
+  WeakMap<mesh::WorkloadId, Frame> frames_;
   WeakMap<const mesh::Service*, Item> items_;
   WeakMap<std::uint64_t, Items> sets_;      // by what is in them
   WeakMap<std::string, Items> visible_;     // by namespace

@@ -31,6 +31,8 @@ struct Node {
 struct Request {
   std::optional<Node> node;
   ResourceType type{};
+  /// Why the type is not served; then only the node counts. Empty: it is.
+  std::string unserved;
   std::string nonce;                 ///< of the response that is answered; empty: none
   std::optional<std::string> error;  ///< a NACK: Envoy's words
 

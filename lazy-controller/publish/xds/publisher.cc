@@ -1,6 +1,7 @@
 #include "lazy-controller/publish/xds/publisher.h"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -63,7 +64,7 @@ class Wired final : public Publisher, private Events {
         metrics_(metrics),
         catalog_(names_),
         timer_(control),
-        ads_(AdsService::make(control, *this, options.max_streams)) {}
+        ads_(AdsService::make(control, *this, options.max_streams, options.max_streams_of_one)) {}
 
   grpc::CallbackGenericService& service() override { return ads_->service(); }
   void registry_changed(std::shared_ptr<const mesh::Registry> registry) override;
@@ -90,6 +91,7 @@ class Wired final : public Publisher, private Events {
   void report(Session& session);
   void forget(Session& session);
   void end(Session& session, const Error& why);
+  void end_silent(SteadyTime now);
   void arm_timer();
   void tick();
 
@@ -103,6 +105,7 @@ class Wired final : public Publisher, private Events {
   absl::flat_hash_map<Connection*, std::unique_ptr<Session>> sessions_;
   absl::flat_hash_map<mesh::WorkloadId, std::vector<Session*>> by_workload_;
   absl::flat_hash_set<Session*> with_deadline_;
+  std::deque<std::pair<SteadyTime, std::weak_ptr<Connection>>> greeting_;  // by when it has to
   boost::asio::steady_timer timer_;
   bool timer_armed_ = false;
   std::unique_ptr<AdsService> ads_;
@@ -115,6 +118,19 @@ void Wired::opened(const ConnectionPtr& connection) {
   session->connection = connection;
   session->connected = clock_.wall();
   sessions_.emplace(connection.get(), std::move(session));
+  greeting_.emplace_back(clock_.steady() + options_.greeting_deadline, connection);
+  arm_timer();
+}
+
+// Streams that have not said who they are hold places that others need.
+void Wired::end_silent(SteadyTime now) {
+  while (!greeting_.empty() && greeting_.front().first <= now) {
+    const auto connection = greeting_.front().second.lock();
+    greeting_.pop_front();
+    auto* session = connection ? find(connection) : nullptr;
+    if (session == nullptr || session->stream || session->waiting) continue;
+    end(*session, {Code::kPermissionDenied, "nothing was asked for in time", Origin::kDownstream});
+  }
 }
 
 Session* Wired::find(const ConnectionPtr& connection) {
@@ -125,8 +141,9 @@ Session* Wired::find(const ConnectionPtr& connection) {
 void Wired::received(const ConnectionPtr& connection, Result<Request> request) {
   auto* session = find(connection);
   if (session == nullptr) return;
-  if (!request && request.error().code == Code::kNotFound) {
-    spdlog::warn("xds: {}: {}", session->name(), one_line(request.error().message));
+  if (request && !request->unserved.empty()) {
+    if (!session->node) session->node = request->node;
+    spdlog::warn("xds: {}: {}", session->name(), one_line(request->unserved));
     connection->read();
     return;
   }
@@ -294,7 +311,8 @@ void Wired::tick() {
     if (deadline && *deadline <= now) session->source->tick(now);
     flush(*session);
   }
-  if (!with_deadline_.empty()) arm_timer();
+  end_silent(now);
+  if (!with_deadline_.empty() || !greeting_.empty()) arm_timer();
 }
 
 // --- changes ---
@@ -368,6 +386,9 @@ void Wired::registry_changed(std::shared_ptr<const mesh::Registry> registry) {
 void Wired::scope_changed(const mesh::WorkloadId& workload) {
   const auto found = by_workload_.find(workload);
   if (found == by_workload_.end()) return;
+  // The others are told of the whole mesh whatever they use.
+  const auto mode = catalog_.registry()->lazy_mode(*found->second.front()->workload);
+  if (mode != mesh::LazyMode::kEnabled) return;
   const auto target = target_of(found->second.front()->workload);
   for (auto* session : found->second) {
     session->sequencer->retarget(target);

@@ -56,6 +56,10 @@ class Publisher {
     /// route.
     std::chrono::milliseconds warming_deadline{2000};
     std::size_t max_streams = 20'000;
+    /// Of one address that is not loopback: an egress has one for each namespace that it serves.
+    std::size_t max_streams_of_one = 2'000;
+    /// A stream that has not said who it is for so long is ended.
+    std::chrono::milliseconds greeting_deadline{10'000};
     /// Names that one stream may subscribe to; above it the stream is ended with
     /// RESOURCE_EXHAUSTED.
     std::size_t max_names = 200'000;

@@ -270,7 +270,11 @@ void Sequencer::cool_unconfirmed(SteadyTime now) {
 
 void Sequencer::sent(SteadyTime now, const Response& response) {
   if (routed(response.type)) {
-    possible(response.type).push_back({response.nonce, told_});
+    auto& sets = possible(response.type);
+    sets.push_back({response.nonce, told_});
+    // Refused again and again, they are as the last ones were.
+    constexpr std::size_t kMaxPossible = 16;
+    if (refused_last(response.type) && sets.size() > kMaxPossible) sets.erase(sets.begin() + 1);
     return;
   }
   if (response.type == ResourceType::kCluster) return sent_clusters(now, response);
@@ -665,10 +669,13 @@ void Sequencer::tell(Told told) {
 
 void Sequencer::update_lingering() {
   absl::flat_hash_map<Name, Lingering> lingering;
-  if (told_) linger(*told_, lingering);
-  for (const auto& sets : possible_) {
-    for (const auto& set : sets) {
-      if (set.told && set.told != told_) linger(*set.told, lingering);
+  if (told_) linger(*told_->frame, told_->services->list(), lingering);
+  for (const auto type : {ResourceType::kListener, ResourceType::kRoutes}) {
+    for (const auto& set : possible(type)) {
+      if (!set.told || !set.told->frame || set.told == told_) continue;
+      const auto& services = *set.told->services;
+      const bool listeners = type == ResourceType::kListener;
+      linger(*set.told->frame, listeners ? services.with_listeners() : services.list(), lingering);
     }
   }
   std::swap(lingering, lingering_);
@@ -680,16 +687,15 @@ void Sequencer::update_lingering() {
   if (was_unknown_ && !unknown_in_force()) forget_unknown();
 }
 
-void Sequencer::linger(const Told& told, absl::flat_hash_map<Name, Lingering>& into) const {
-  if (told.frame == nullptr) return;
-  for (const auto& entry : told.frame->base) {
+void Sequencer::linger(const Frame& frame, const std::vector<ItemPtr>& items,
+                       absl::flat_hash_map<Name, Lingering>& into) const {
+  for (const auto& entry : frame.base) {
     if (!contains(target_.frame->base, entry->name))
       into.try_emplace(entry->name, Lingering{entry, nullptr});
   }
-  if (told.services == services_) return;
   auto kept = services_->list().begin();
   const auto end = services_->list().end();
-  for (const auto& item : told.services->list()) {
+  for (const auto& item : items) {
     while (kept != end && (*kept)->host() < item->host()) ++kept;
     const bool same_host = kept != end && (*kept)->host() == item->host();
     if (same_host && *kept == item) continue;

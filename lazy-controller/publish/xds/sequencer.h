@@ -166,7 +166,8 @@ class Sequencer final : public Source {
   ItemsPtr routable() const;
   void tell(Told told);
   void update_lingering();
-  void linger(const Told& told, absl::flat_hash_map<Name, Lingering>& into) const;
+  void linger(const Frame& frame, const std::vector<ItemPtr>& items,
+              absl::flat_hash_map<Name, Lingering>& into) const;
   void forget_unknown();
 
   Catalog& catalog_;

@@ -71,10 +71,13 @@ std::optional<Node> parse_node(const Message& message) {
 template <class Message>
 Result<Request> parse_common(const Message& message) {
   auto type = parse_type_url(message.type_url());
-  if (!type) return tl::unexpected(std::move(type.error()));
   Request request;
-  request.type = *type;
   request.node = parse_node(message);
+  if (!type) {
+    request.unserved = std::move(type.error().message);
+    return request;
+  }
+  request.type = *type;
   request.nonce = message.response_nonce();
   if (message.has_error_detail()) request.error = message.error_detail().message();
   return request;

@@ -23,7 +23,7 @@ struct Piece {
 std::vector<Piece> encode(Variant variant, const Response& response);
 
 /// A request; of its node only the little that is needed is kept. kInvalidArgument for what is no
-/// such message, kNotFound for a type that is not served.
+/// such message.
 Result<Request> parse_request(Variant variant, std::string_view bytes);
 
 /// `type.googleapis.com/…` of a served type; kNotFound, naming it, for any other.

@@ -183,6 +183,10 @@ class DeltaClient {
 
   grpc::Status finish() {
     stream_->WritesDone();
+    return wait_for_end();
+  }
+
+  grpc::Status wait_for_end() {
     api::DeltaDiscoveryResponse response;
     while (stream_->Read(&response)) ADD_FAILURE() << response.ShortDebugString().substr(0, 300);
     return stream_->Finish();
@@ -230,6 +234,33 @@ TEST_F(PublisherTest, ServesANewLazySidecarItsScope) {
   const auto routes = client.accept(kRds);
   ASSERT_THAT(names(routes), ElementsAre(std::string(sidecar::kOutboundRoutes)));
   EXPECT_THAT(routes.resources(0).resource().value(), HasSubstr(World::cluster("reviews")));
+}
+
+TEST_F(PublisherTest, AStreamBeforeTheFirstRegistryIsServedAfterIt) {
+  start();
+  DeltaClient client(channel_, node_id("web"));
+  client.subscribe(kCds);
+  while (clients().empty() || clients().front().node_id.empty()) std::this_thread::yield();
+  EXPECT_THAT(clients().front().types, IsEmpty());
+  publish();
+  EXPECT_THAT(names(client.accept(kCds)), Contains(std::string(sidecar::kEgressCluster)));
+}
+
+TEST_F(PublisherTest, AStreamThatSaysNothingIsEnded) {
+  options_.greeting_deadline = std::chrono::milliseconds(1);
+  start();
+  publish();
+  DeltaClient client(channel_, node_id("web"));
+  EXPECT_EQ(client.wait_for_end().error_code(), grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST_F(PublisherTest, ATypeThatIsNotServedMayBeAskedForFirst) {
+  start();
+  publish();
+  DeltaClient client(channel_, node_id("web"));
+  client.subscribe("type.googleapis.com/envoy.service.runtime.v3.Runtime");
+  client.subscribe(kCds);
+  EXPECT_THAT(names(client.accept(kCds)), Contains(std::string(sidecar::kEgressCluster)));
 }
 
 }  // namespace
