@@ -75,7 +75,7 @@ rc::Gen<Step> any_step() {
 
 class Run {
  public:
-  explicit Run(Variant variant) : exchange_(variant) {
+  explicit Run(Variant variant) : variant_(variant), exchange_(variant) {
     for (const auto& name : kServices) exchange_.world.service(name);
     exchange_.scope = {"a", "b"};
     exchange_.registry_changed();
@@ -110,9 +110,11 @@ class Run {
         exchange_.registry_changed();
         break;
       case Event::kReconnect:
+        lost_.insert(removed_.begin(), removed_.end());
         exchange_.reconnect(false);
         break;
       case Event::kRestart:
+        lost_.insert(removed_.begin(), removed_.end());
         exchange_.reconnect(true);
         break;
       case Event::kTimePasses:
@@ -122,7 +124,7 @@ class Run {
         change(step.event, name, step.value, odd);
         exchange_.registry_changed();
     }
-    RC_ASSERT(exchange_.contradiction() == "");
+    check_contradiction();
   }
 
   void settle() {
@@ -131,7 +133,20 @@ class Run {
       exchange_.wait(2500ms);
     }
     exchange_.run();
-    RC_ASSERT(exchange_.contradiction() == "");
+    check_contradiction();
+  }
+
+  // One case cannot be helped: a service is removed from the registry while its client is away, and
+  // in the state of the world that one cannot say what it holds, nor can anybody make the removed
+  // cluster any more. So the client may lose it before its route.
+  void check_contradiction() {
+    const auto& words = exchange_.contradiction();
+    const bool excused = variant_ == Variant::kStateOfTheWorld &&
+                         std::any_of(lost_.begin(), lost_.end(), [&](const auto& name) {
+                           return words.ends_with(World::host(name) + ", which is missing");
+                         });
+    if (excused) RC_SUCCEED("a removed service");
+    RC_ASSERT(words == "");
   }
 
   // What is refused holds up nothing but itself, and what leads to it.
@@ -251,8 +266,10 @@ class Run {
     routes_[name] = to;
   }
 
+  Variant variant_;
   Exchange exchange_;
   std::set<std::string> removed_;
+  std::set<std::string> lost_;  // removed when the client was away
   std::map<std::string, std::string> routes_;
   unsigned timeout_ = 100;  // not the default's ten
 };
