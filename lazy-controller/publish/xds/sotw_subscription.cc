@@ -186,11 +186,14 @@ bool SotwSubscription::is_claimed(const std::vector<EntryPtr>& entries) {
   const auto claimed = std::exchange(claimed_, {});
   if (claimed.empty()) return false;
   std::uint64_t version = 0;
+  std::size_t with_endpoints = 0;
   for (const auto& entry : entries) {
     version += version_share(entry->name, entry->version);
-    if (entry->has_endpoints && !holds(entry->name)) return false;
+    if (!entry->has_endpoints) continue;
+    if (!holds(entry->name)) return false;
+    ++with_endpoints;
   }
-  return claimed == sidecar::version_text(version);
+  return held_ == with_endpoints && claimed == sidecar::version_text(version);
 }
 
 void SotwSubscription::hold(const EntryPtr& entry, Response& response) {
