@@ -317,7 +317,7 @@ bool Exchange::explain(Outcome outcome) {
       details_ = "the upstream broke off its response";
       return false;
     case Outcome::kDownstreamGone:
-      flag_ = "DC";
+      flag_ = down_.is_cut() ? "LR" : "DC";
       return false;
     default:
       return false;
@@ -408,7 +408,8 @@ Awaitable<Exchange::Outcome> Exchange::transfer() {
   split_head_buffer();
   const auto end = co_await tunnel(down_, upstream_->stream(), upwards_, downwards_);
   if (end == TunnelEnd::kUpstreamFailed) flag_ = "UC";
-  if (end == TunnelEnd::kDownstreamFailed || end == TunnelEnd::kCut) flag_ = "DC";
+  if (end == TunnelEnd::kDownstreamFailed) flag_ = "DC";
+  if (end == TunnelEnd::kCut) flag_ = "LR";
   co_return Outcome::kTunnelled;
 }
 

@@ -45,8 +45,9 @@ class TcpSession {
       case TunnelEnd::kUpstreamFailed:
         co_return "UC";
       case TunnelEnd::kDownstreamFailed:
-      case TunnelEnd::kCut:
         co_return "DC";
+      case TunnelEnd::kCut:
+        co_return "LR";
       default:
         co_return "";
     }

@@ -302,6 +302,9 @@ TEST_F(EgressDrain, CutsWhatIsLeftAtItsEnd) {
   EXPECT_TRUE(http.closed());
   EXPECT_TRUE(tcp.closed());
   EXPECT_TRUE(silent.closed());
+  const auto ends = log_.wait(als::AccessLogEntry::Moment::kEnd, 2);
+  ASSERT_EQ(ends.size(), 2U);
+  for (const auto& end : ends) EXPECT_EQ(end.response_flag, "LR");
 }
 
 }  // namespace
