@@ -1,15 +1,14 @@
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <string>
 #include <thread>
 
 #include <CLI/CLI.hpp>
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include "als/sender.h"
+#include "base/addresses_file.h"
 #include "base/file_limit.h"
 #include "base/log.h"
 #include "egress/egress.h"
@@ -79,24 +78,11 @@ std::string node_id(const Arguments& arguments, const egress::Config& config) {
   return "egress~" + address.to_string() + "~egress.lazymesh~lazymesh.svc.cluster.local";
 }
 
-/// Whole or not at all: written beside it and renamed.
-Result<void> write_addresses(const std::string& path, const egress::Egress::Addresses& addresses) {
-  const std::string temporary = path + ".tmp" + std::to_string(::getpid());
-  std::ofstream file(temporary);
-  file << R"({"listen":")" << addresses.listen.to_string() << R"(","admin":")"
-       << addresses.admin.to_string() << "\"}\n";
-  file.close();
-  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    return fail(Code::kUnavailable, "--addresses-file " + path + ": cannot be written");
-  }
-  return {};
-}
-
 Result<void> serve(const Arguments& arguments) {
   if (auto log = init_logging(arguments.log_level); !log) return log;
-  raise_file_limit();
   auto config = to_config(arguments);
   if (!config) return tl::unexpected(std::move(config.error()));
+  raise_file_limit();
   const auto& clock = system_clock();
   Readiness readiness;
   prometheus::Registry metrics;
@@ -116,7 +102,9 @@ Result<void> serve(const Arguments& arguments) {
   auto program = egress::Egress::build(std::move(*config), std::move(edges));
   if (!program) return tl::unexpected(std::move(program.error()));
   if (!arguments.addresses_file.empty()) {
-    auto written = write_addresses(arguments.addresses_file, (*program)->addresses());
+    const auto addresses = (*program)->addresses();
+    auto written = write_addresses_file(arguments.addresses_file,
+                                        {{"listen", addresses.listen}, {"admin", addresses.admin}});
     if (!written) return written;
   }
   (*program)->run();

@@ -35,6 +35,7 @@ int fail_with(const std::string& message, int status) {
 }
 
 int serve(const Arguments& arguments) {
+  raise_file_limit();
   boost::asio::io_context control(1);
   auto controller = Controller::build(control, system_clock(), arguments.config);
   if (!controller) return fail_with(controller.error().message, 1);
@@ -90,7 +91,6 @@ int main(int argc, char** argv) {
     return fail_with("--log-level: " + logging.error().message, kExitUsage);
   }
   adopt_grpc_log();
-  raise_file_limit();
   for (const auto& [flag, text, address] :
        {std::tuple{"--grpc", &arguments.grpc, &arguments.config.grpc},
         std::tuple{"--admin", &arguments.admin, &arguments.config.admin}}) {
