@@ -331,6 +331,10 @@ std::set<std::string> FakeEnvoy::clusters_without_version() const {
   return names;
 }
 
+bool FakeEnvoy::accepted_clusters() const {
+  return !versions_[index(ResourceType::kCluster)].empty();
+}
+
 std::string FakeEnvoy::routes() const {
   const auto& all = held_[index(ResourceType::kRoutes)];
   const auto found = all.find(std::string(sidecar::kOutboundRoutes));

@@ -45,6 +45,8 @@ class FakeEnvoy {
   /// Clusters that the server cannot know of: they came with a refused response, so that their
   /// versions are not told when the stream is opened again.
   std::set<std::string> clusters_without_version() const;
+  /// Whether it ever accepted a response with clusters, so that it names a version.
+  bool accepted_clusters() const;
   std::string routes() const;
   bool listening() const { return asked_listeners_; }
   std::size_t received() const { return received_; }
