@@ -41,10 +41,11 @@ Result<Stream::Answer> Stream::on_request(SteadyTime now, const Request& request
 void Stream::first_request(SteadyTime now, const Request& request) {
   source_.asked(now, request.type, *of(request.type).subscription);
   if (variant_ == Variant::kDelta || request.type != ResourceType::kEndpoints) return;
-  // A client that reconnects asks for the endpoints of the clusters that it has, and so tells them.
+  // A client that reconnects asks for the endpoints of the clusters that it has, and so tells them:
+  // those from before, not those that it was sent meanwhile. A new one asks for clusters first.
   auto& clusters = *of(ResourceType::kCluster).subscription;
-  const bool reconnected = clusters.asked() ? clusters.reconnected() : !request.version.empty();
-  if (!reconnected) return;
+  const bool reconnected = !clusters.asked() || clusters.reconnected();
+  if (!reconnected || of(ResourceType::kCluster).counts.responses > 0) return;
   for (const auto& name : request.names) clusters.claim(names_.intern(name));
 }
 

@@ -293,5 +293,43 @@ TEST_P(Sequencing, ANackCutShortAfterAReconnectHoldsUpOnlyUntilTheDeadline) {
   EXPECT_THAT(exchange_.envoy.routes(), HasSubstr(World::host("c")));
 }
 
+// What a client that reconnects asks endpoints for is what it had, not what it is sent meanwhile.
+TEST_P(Sequencing, AnAskForEndpointsThatComesLateClaimsNoClusters) {
+  exchange_.scope = {"a", "b"};
+  exchange_.registry_changed();
+  exchange_.server_receives();
+  exchange_.server_sends();
+  exchange_.client_receives();
+  widen({"a"});
+  exchange_.envoy.refuses = {World::cluster("b")};
+  exchange_.reconnect(false);
+  exchange_.wait(2500ms);
+  exchange_.server_receives();
+  exchange_.server_sends();
+  exchange_.world.change("b").cluster = cluster_of_user(20);
+  exchange_.registry_changed();
+  widen({"a", "b"});
+  exchange_.run();
+  EXPECT_EQ(exchange_.contradiction(), "");
+  EXPECT_THAT(exchange_.sequencer().pending(), ElementsAre(World::host("b")));
+}
+
+// Some of its clusters still warm, so that its request for clusters comes after that for endpoints.
+TEST_P(Sequencing, AnAskForEndpointsThatComesFirstClaimsClusters) {
+  exchange_.registry_changed();
+  exchange_.server_receives();
+  exchange_.server_sends();
+  exchange_.client_receives();
+  set_mode("disabled");
+  exchange_.envoy.refuses = {World::cluster("b")};
+  exchange_.server_sends();
+  exchange_.client_receives();
+  // Refused in part, that took the egress away, and yet the client names the version before.
+  set_mode("enabled");
+  exchange_.reconnect(true);
+  exchange_.run();
+  EXPECT_EQ(exchange_.contradiction(), "");
+}
+
 }  // namespace
 }  // namespace lazymesh::publish::xds
