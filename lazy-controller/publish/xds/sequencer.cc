@@ -353,7 +353,8 @@ void Sequencer::acked(SteadyTime now, ResourceType type, std::uint64_t nonce) {
       for (const auto& name : endpoints_in_flight_.front().names) {
         const auto cold = cold_.find(name);
         if (cold == cold_.end() || cold->second.refused || cold->second.is_checked) continue;
-        warm(now, name, nonce);
+        // Else it has no such cluster, though its words on that may be yet to come.
+        if (subscription(type)->wants(name)) warm(now, name, nonce);
       }
       endpoints_in_flight_.pop_front();
     }

@@ -331,5 +331,23 @@ TEST_P(Sequencing, AnAskForEndpointsThatComesFirstClaimsClusters) {
   EXPECT_EQ(exchange_.contradiction(), "");
 }
 
+// The client's refusal waits while another cluster warms, its answer to endpoints does not.
+TEST_P(Sequencing, EndpointsAreNoEvidenceOfAClusterThatTheClientAsksNoneFor) {
+  start({"a"});
+  const auto send = [this] { return exchange_.server_sends(); };
+  widen({"a", "b"});
+  send();
+  exchange_.client_receives();
+  widen({"a"});
+  send();
+  exchange_.envoy.refuses = {World::cluster("b")};
+  exchange_.world.change("b").cluster = cluster_of_user(20);
+  exchange_.registry_changed();
+  widen({"a", "b", "c"});
+  exchange_.run();
+  EXPECT_EQ(exchange_.contradiction(), "");
+  EXPECT_THAT(exchange_.sequencer().pending(), ElementsAre(World::host("b")));
+}
+
 }  // namespace
 }  // namespace lazymesh::publish::xds
