@@ -30,7 +30,8 @@ struct Target {
 /// its
 ///   routes lead to, are *warm*. Evidence of it is the ACK of the response that carried the cluster
 ///   (Envoy holds it back while anything warms) or the ACK of endpoints sent after it (so that one
-///   cluster that does not warm holds up no other's route), unless Envoy checks their health first.
+///   cluster that does not warm holds up no other's route), unless Envoy checks their health first
+///   or has ceased to ask for them.
 ///   Clusters of a new client's first response need none: Envoy warms them before it asks for
 ///   listeners.
 /// - A cluster is withdrawn once no listener and no route that may be in force names it: those
