@@ -11,6 +11,7 @@
 #include "base/addresses_file.h"
 #include "base/clock.h"
 #include "base/file_limit.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "lazy-controller/controller.h"
 #include "proto/grpc_log.h"
@@ -64,6 +65,7 @@ int serve(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_heap_small();
   Arguments arguments;
   CLI::App app{"The lazy controller of Lazymesh: tells each sidecar only what its workload needs."};
   app.add_option("--mesh", arguments.config.mesh_file, "The mesh file (YAML), watched for changes")
