@@ -25,8 +25,8 @@ namespace {
 
 class Program final : public Egress {
  public:
-  Program(Config config, Edges edges, OwnAddresses own)
-      : config_(std::move(config)),
+  Program(const Config& config, Edges edges, OwnAddresses own)
+      : config_(config),
         edges_(std::move(edges)),
         own_(std::move(own)),
         metrics_(edges_.metrics) {}
@@ -147,7 +147,7 @@ Result<std::unique_ptr<Egress>> Egress::build(Config config, Edges edges) {
   if (!listener) return tl::unexpected(std::move(listener.error()));
   auto own = OwnAddresses::find(listener->address);
   if (!own) return tl::unexpected(std::move(own.error()));
-  auto program = std::make_unique<Program>(std::move(config), std::move(edges), std::move(*own));
+  auto program = std::make_unique<Program>(config, std::move(edges), std::move(*own));
   if (auto built = program->build(*listener); !built) {
     return tl::unexpected(std::move(built.error()));
   }

@@ -99,7 +99,7 @@ Result<void> serve(const Arguments& arguments) {
                       egress::make_on_demand(on_demand, clock, readiness, metrics),
                       als::Sender::make(access_log, clock, metrics),
                       egress::on_demand_state_json};
-  auto program = egress::Egress::build(std::move(*config), std::move(edges));
+  auto program = egress::Egress::build(*config, std::move(edges));
   if (!program) return tl::unexpected(std::move(program.error()));
   if (!arguments.addresses_file.empty()) {
     const auto addresses = (*program)->addresses();

@@ -350,8 +350,8 @@ class Client final : public OnDemand {
     for (auto& [number, batch] : by_loop) {
       if (number >= loops_.size()) continue;
       auto& loop = loops_[number];
-      loop.post([observer = loop.observer, batch = std::move(batch)] {
-        for (const auto& delivery : batch) hand_over(*observer, delivery);
+      loop.post([observer = loop.observer, of_loop = std::move(batch)] {
+        for (const auto& delivery : of_loop) hand_over(*observer, delivery);
       });
     }
   }
