@@ -26,10 +26,7 @@ namespace {
 class Program final : public Egress {
  public:
   Program(const Config& config, Edges edges, OwnAddresses own)
-      : config_(config),
-        edges_(std::move(edges)),
-        own_(std::move(own)),
-        metrics_(edges_.metrics) {}
+      : config_(config), edges_(std::move(edges)), own_(std::move(own)), metrics_(edges_.metrics) {}
 
   /// Members go in the reverse order: the on-demand client before the loops, which observe it.
   ~Program() override {
