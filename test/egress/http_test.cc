@@ -366,7 +366,11 @@ TEST_F(EgressHttp, BigBodiesStreamInBoundedMemory) {
   for (std::size_t got = 0; got < kSize; got += block.size()) {
     ASSERT_EQ(peer.read_exactly(block.size()).size(), block.size());
   }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   EXPECT_LT(resident_bytes(), before + 24 * 1024 * 1024);
+#else
+  (void)before;  // sanitizers keep what is freed
+#endif
 }
 
 TEST_F(EgressHttp, ASlowUpstreamHoldsTheClientBack) {
