@@ -64,10 +64,10 @@ bool OwnAddresses::contains(const SocketAddress& address) const {
 
 bool is_forbidden_original_destination(const IpAddress& address) {
   // Metadata services that are not at a link-local address: Alibaba's, Azure's, Amazon's.
-  static const std::array<IpAddress, 3> kMetadata{IpAddress::v4({100, 100, 100, 200}),
-                                                  IpAddress::v4({168, 63, 129, 16}),
-                                                  *IpAddress::parse("fd00:ec2::254")};
-  if (std::find(kMetadata.begin(), kMetadata.end(), address) != kMetadata.end()) return true;
+  static const std::array<IpAddress, 3> metadata{IpAddress::v4({100, 100, 100, 200}),
+                                                 IpAddress::v4({168, 63, 129, 16}),
+                                                 *IpAddress::parse("fd00:ec2::254")};
+  if (std::find(metadata.begin(), metadata.end(), address) != metadata.end()) return true;
   const auto first = static_cast<unsigned char>(address.bytes()[0]);
   const bool multicast = address.is_v4() ? first >= 224 : first == 0xff;
   return address.is_loopback() || address.is_link_local() || address.is_unspecified() || multicast;

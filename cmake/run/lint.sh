@@ -65,6 +65,6 @@ tidy() {
   # shellcheck disable=SC2016
   echo "$todo" | xargs -P "$jobs" -n 2 sh -c \
     'clang-tidy-19 -quiet -p build/dev --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-deprecated-declarations \
-      --warnings-as-errors="*" "$1" 2>/dev/null && touch "$0/$2" || { echo "lint: $1" >&2; exit 255; }' \
+      --warnings-as-errors="*" "$1" 2>/dev/null && touch "$0/$2" || { echo "lint: $1" >&2; exit 1; }' \
     "$passed"
 }
