@@ -20,8 +20,8 @@ struct Folded {
 };
 
 /// Seconds: a known controller answers in milliseconds, and gives up after five seconds.
-const prometheus::Histogram::BucketBoundaries kWaits{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
-                                                     0.1,    0.2,   0.5,   1,     2,    5};
+const prometheus::Histogram::BucketBoundaries waits{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
+                                                    0.1,    0.2,   0.5,   1,     2,    5};
 
 }  // namespace
 
@@ -122,7 +122,7 @@ Metrics::Metrics(prometheus::Registry& registry) : children_(std::make_unique<Ch
            .Name("lazymesh_egress_first_request_wait_seconds")
            .Help("How long requests waited until their destination was known.")
            .Register(registry)
-           .Add({}, kWaits);
+           .Add({}, waits);
 }
 
 Metrics::~Metrics() = default;

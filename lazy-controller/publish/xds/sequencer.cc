@@ -12,8 +12,6 @@
 namespace lazymesh::publish::xds {
 namespace {
 
-constexpr std::array kAllTypes = sidecar::kResourceTypes;
-
 bool contains(const std::vector<EntryPtr>& entries, const Name& name) {
   return std::any_of(entries.begin(), entries.end(),
                      [&](const auto& entry) { return entry->name == name; });
@@ -601,8 +599,8 @@ bool Sequencer::may_be_routed(const Item& item) const {
 // The services of the target that may be routed to; of those that changed and may not yet, what is
 // told of them now.
 ItemsPtr Sequencer::routable() const {
-  static const std::vector<ItemPtr> kNone;
-  const auto& now_told = told_ ? told_->services->list() : kNone;
+  static const std::vector<ItemPtr> none;
+  const auto& now_told = told_ ? told_->services->list() : none;
   auto old = now_told.begin();
   std::vector<ItemPtr> list;
   list.reserve(services_->list().size());
