@@ -10,7 +10,6 @@
 namespace lazymesh::sidecar {
 namespace {
 
-using envoy::config::accesslog::v3::AccessLog;
 using envoy::extensions::access_loggers::grpc::v3::CommonGrpcAccessLogConfig;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;

@@ -18,7 +18,6 @@ using envoy::config::listener::v3::FilterChain;
 using envoy::config::listener::v3::Listener;
 using envoy::config::route::v3::RouteAction;
 using envoy::config::route::v3::RouteConfiguration;
-using envoy::config::route::v3::VirtualHost;
 using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
 using envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 

@@ -11,7 +11,6 @@ namespace lazymesh::sidecar {
 namespace {
 
 using envoy::config::core::v3::TrafficDirection;
-using envoy::config::listener::v3::FilterChain;
 using envoy::config::listener::v3::Listener;
 
 bool observed(const Subject& subject) { return subject.mode == mesh::LazyMode::kObserve; }

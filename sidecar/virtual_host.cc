@@ -10,7 +10,6 @@ namespace lazymesh::sidecar {
 namespace {
 
 using envoy::config::route::v3::RetryPolicy;
-using envoy::config::route::v3::RouteAction;
 using envoy::config::route::v3::RouteConfiguration;
 using envoy::config::route::v3::VirtualHost;
 using std::chrono_literals::operator""s;
