@@ -671,18 +671,18 @@ TEST_F(EgressHttp, WithoutAnEndpointItIsUnavailable) {
 }
 
 TEST_F(EgressHttp, AMalformedResponseIsABadGateway) {
-  std::string answer;
-  const Upstream upstream([&](Peer& peer) {
-    peer.read_until("\r\n\r\n");
-    peer.send(answer);
-    peer.read_all();
-  });
-  serve("a", upstream);
   start();
-  for (const auto* bad : {"SSH-2.0-x\r\n", "HTTP/1.1 200 OK\nX: y\n\n",
-                          "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"}) {
-    answer = bad;
-    EXPECT_EQ(get("a").status, 502U) << bad;
+  for (const std::string bad :
+       {"SSH-2.0-x\r\n", "HTTP/1.1 200 OK\nX: y\n\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"}) {
+    const Upstream upstream([bad](Peer& peer) {
+      peer.read_until("\r\n\r\n");
+      peer.send(bad);
+      peer.read_all();
+    });
+    const auto host = "a" + std::to_string(bad.size());
+    serve(host, upstream);
+    EXPECT_EQ(get(host).status, 502U) << bad;
   }
 }
 
